@@ -1,0 +1,93 @@
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+
+export type Db = NodePgDatabase;
+
+export interface Transaction {
+  db: Db;
+  /** For bulk statements by `unnest`: drizzle's builder stops at 65,535 parameters. */
+  client: pg.PoolClient;
+  /** The database's clock at the start of the transaction. */
+  now: Date;
+}
+
+type Isolation = "READ COMMITTED" | "REPEATABLE READ";
+
+export interface Database {
+  db: Db;
+  pool: pg.Pool;
+  /** One transaction; rolled back when `run` throws. */
+  transaction<T>(run: (tx: Transaction) => Promise<T>, isolation?: Isolation): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function openDatabase(options: { url: string; poolSize?: number; onError(error: Error): void }): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    application_name: "poppo-ops",
+    // A transaction of a frozen replica must not hold its locks for ever.
+    options: "-c idle_in_transaction_session_timeout=60000 -c statement_timeout=60000",
+  });
+  pool.on("error", options.onError);
+  const bound = new WeakMap<pg.PoolClient, Db>();
+  const dbOf = (client: pg.PoolClient) => {
+    const known = bound.get(client) ?? drizzle(client);
+    bound.set(client, known);
+    return known;
+  };
+
+  return {
+    db: drizzle(pool),
+    pool,
+    async transaction(run, isolation = "READ COMMITTED") {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        const now = await begin(client, isolation);
+        const result = await run({ db: dbOf(client), client, now });
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        await client.query("ROLLBACK").catch((cause: Error) => {
+          broken = cause;
+        });
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+/** One round trip for both statements. */
+async function begin(client: pg.PoolClient, isolation: Isolation): Promise<Date> {
+  const results = (await client.query(
+    `BEGIN ISOLATION LEVEL ${isolation}; SELECT date_trunc('milliseconds', now()) AS now`,
+  )) as unknown as pg.QueryResult<{ now: Date }>[];
+  return results[1]!.rows[0]!.now;
+}
+
+/** Codes of PostgreSQL and of the socket that mean "the database cannot be reached just now". */
+const UNREACHABLE = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "57P01", "57P02", "57P03", "08006", "08003", "53300"]);
+
+export function isUnreachable(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const { code } = e as { code?: string };
+    if (code && UNREACHABLE.has(code)) return true;
+    if (/Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(e.message)) return true;
+  }
+  return false;
+}
+
+/** The name of the unique constraint an insert or update ran into. */
+export function violatedConstraint(error: unknown): string | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const { code, constraint } = e as { code?: string; constraint?: string };
+    if (code === "23505" || code === "23503") return constraint;
+  }
+  return undefined;
+}

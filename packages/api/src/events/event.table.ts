@@ -1,0 +1,34 @@
+import { bigint, boolean, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { moment } from "../db/columns.js";
+import { SEVERITIES } from "../kernel/vocabulary.js";
+
+/**
+ * Outbox, audit trail and subscription log at once. `seq` is dense and commit-ordered: only the SQL function
+ * `append_events` writes here, as the last statement of the transaction that made the change.
+ * `hash` = SHA-256(hash of the event before ‖ event_body(event)).
+ */
+export const events = pgTable(
+  "events",
+  {
+    seq: bigint("seq", { mode: "number" }).primaryKey(),
+    type: text("type").notNull(),
+    at: moment("at").notNull(),
+    actor: text("actor").notNull(),
+    incidentId: uuid("incident_id"),
+    serviceId: uuid("service_id"),
+    severity: text("severity", { enum: SEVERITIES }),
+    summary: text("summary").notNull(),
+    payload: jsonb("payload").$type<Record<string, unknown>>().notNull(),
+    hash: text("hash").notNull(),
+  },
+  (t) => [index("events_incident").on(t.incidentId, t.seq), index("events_at").on(t.at)],
+);
+export type EventRow = typeof events.$inferSelect;
+
+/** One row. Its lock orders commits; `epoch` is new in every database and after a restore. */
+export const eventHead = pgTable("event_head", {
+  only: boolean("only").primaryKey().default(true),
+  head: bigint("head", { mode: "number" }).notNull().default(0),
+  hash: text("hash").notNull().default(""),
+  epoch: uuid("epoch").notNull().defaultRandom(),
+});
