@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Connection, connectionUrl, provideApplicationDatabase } from "./application-database.js";
+import { findDistribution, provideBinaries } from "./binaries.js";
+import { provideCluster } from "./cluster.js";
+import { type Home, openHome } from "./home.js";
+import { clearOrphan } from "./orphan.js";
+import { AlreadyOwned, takeOwnership } from "./owner-lock.js";
+import { type Postmaster, startPostmaster } from "./postmaster.js";
+import { settingArguments } from "./settings.js";
+
+export interface EmbeddedPostgres {
+  /** Connection options for node-postgres. */
+  connection: Connection;
+  url: string;
+  /** Of the PostgreSQL that runs now; another one after a crash. */
+  readonly pid: number;
+  /** Fast shutdown. Resolves when PostgreSQL has ended and the data directory is free. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedPostgresOptions {
+  /** The database is kept in its subfolder `postgres`. */
+  dataDir: string;
+  log(line: string, details?: object): void;
+  /** PostgreSQL ended by itself; it is being started again. */
+  onCrash?(error: Error): void;
+  /** PostgreSQL settings over ours, such as `{ fsync: "off" }` in tests. */
+  settings?: Record<string, string>;
+  /** Aborting gives a start up; what was started is stopped. Without effect once the start is through. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs a PostgreSQL of our own on `dataDir`, which has one owner at a time. Rejects when another living server owns it, when
+ * another major version made it, or when PostgreSQL does not start; the message names the folder and what to do.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { dataDir, log, settings, signal = new AbortController().signal } = options;
+  signal.throwIfAborted();
+  const { home, account } = await openHome(dataDir, log);
+  const lock = await own(home);
+  try {
+    const binaries = await provideBinaries(await findDistribution(), account);
+    await clearOrphan(home, log);
+    const password = await provideCluster(home, account, binaries, signal);
+    const launch = (signal: AbortSignal) =>
+      startPostmaster({
+        executable: binaries.postgres,
+        settings: settingArguments(home.sockets, settings),
+        home,
+        account,
+        log: (line) => log(line, { source: "postgres" }),
+        signal,
+      });
+    const first = await launch(signal);
+    const connection = await provideApplicationDatabase(home.sockets, password).catch(async (error) => {
+      await first.stop();
+      throw error;
+    });
+    log(`PostgreSQL ${binaries.version} runs as ${account.name} on ${home.data}`, { pid: first.pid });
+    const supervisor = new Supervisor(first, launch, (error) => {
+      log(error.message);
+      options.onCrash?.(error);
+    });
+    return {
+      connection,
+      url: connectionUrl(connection),
+      get pid() {
+        return supervisor.pid;
+      },
+      stop: () => supervisor.stop().finally(() => lock.release()),
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function own(home: Home) {
+  try {
+    return await takeOwnership(home.sockets);
+  } catch (error) {
+    if (!(error instanceof AlreadyOwned)) throw error;
+    throw new Error(
+      `Another Poppo Ops server (pid ${error.pid ?? "unknown"}) is using the database in ${home.path}. Stop it, or give this one another POPPO_DATA_DIR.`,
+      { cause: error },
+    );
+  }
+}
+
+const FIRST_RESTART_MS = 100;
+const LONGEST_RESTART_MS = 10_000;
+/** After so long without a crash the next one is not taken for the same trouble. */
+const CALM_MS = 60_000;
+
+/** Keeps one PostgreSQL running until it is stopped. */
+class Supervisor {
+  private readonly stopping = new AbortController();
+  private readonly running: Promise<void>;
+  private delayMs = FIRST_RESTART_MS;
+
+  constructor(
+    private current: Postmaster,
+    private readonly launch: (signal: AbortSignal) => Promise<Postmaster>,
+    private readonly onCrash: (error: Error) => void,
+  ) {
+    this.running = this.run(this.stopping.signal);
+  }
+
+  get pid(): number {
+    return this.current.pid;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.current.stop();
+    await this.running;
+    // A restart that had just come through when we were told to stop.
+    await this.current.stop();
+  }
+
+  private async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const calm = setTimeout(() => {
+        this.delayMs = FIRST_RESTART_MS;
+      }, CALM_MS).unref();
+      const reason = await this.current.ended;
+      clearTimeout(calm);
+      if (signal.aborted) return;
+      this.onCrash(new Error(`PostgreSQL ended unexpectedly (${reason}); starting it again`));
+      await this.restart(signal);
+    }
+  }
+
+  private async restart(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(this.delayMs, undefined, { signal }).catch(() => {});
+      this.delayMs = Math.min(this.delayMs * 2, LONGEST_RESTART_MS);
+      try {
+        this.current = await this.launch(signal);
+        return;
+      } catch (error) {
+        if (!signal.aborted) this.onCrash(error as Error);
+      }
+    }
+  }
+}
