@@ -31,7 +31,9 @@ export type AgentRow = typeof agents.$inferSelect;
  * `spoolEpoch`/`ackedSeq` is the high-water mark: every result up to it is committed.
  */
 export const agentSessions = pgTable("agent_sessions", {
-  agentId: uuid("agent_id").primaryKey().references(() => agents.id, { onDelete: "cascade" }),
+  agentId: uuid("agent_id")
+    .primaryKey()
+    .references(() => agents.id, { onDelete: "cascade" }),
   sessionId: uuid("session_id"),
   spoolEpoch: uuid("spool_epoch"),
   ackedSeq: bigint("acked_seq", { mode: "number" }).notNull().default(0),
@@ -60,7 +62,9 @@ export const spoolGaps = pgTable(
   "spool_gaps",
   {
     id: id(),
-    agentId: uuid("agent_id").notNull().references(() => agents.id, { onDelete: "cascade" }),
+    agentId: uuid("agent_id")
+      .notNull()
+      .references(() => agents.id, { onDelete: "cascade" }),
     epoch: uuid("epoch").notNull(),
     from: bigint("from_seq", { mode: "number" }).notNull(),
     to: bigint("to_seq", { mode: "number" }).notNull(),
@@ -75,7 +79,9 @@ export const agentCommands = pgTable(
   "agent_commands",
   {
     id: id(),
-    agentId: uuid("agent_id").notNull().references(() => agents.id, { onDelete: "cascade" }),
+    agentId: uuid("agent_id")
+      .notNull()
+      .references(() => agents.id, { onDelete: "cascade" }),
     kind: text("kind", { enum: ["RUN_PROBE", "PREVIEW", "REMEDIATE", "CANCEL"] }).notNull(),
     payload: text("payload").notNull(),
     signature: text("signature").notNull(),
@@ -97,7 +103,9 @@ export type AgentCommandRow = typeof agentCommands.$inferSelect;
 export const commandOutput = pgTable(
   "command_output",
   {
-    commandId: uuid("command_id").notNull().references(() => agentCommands.id, { onDelete: "cascade" }),
+    commandId: uuid("command_id")
+      .notNull()
+      .references(() => agentCommands.id, { onDelete: "cascade" }),
     seq: bigint("seq", { mode: "number" }).notNull(),
     stream: text("stream", { enum: ["stdout", "stderr", "system"] }).notNull(),
     offset: bigint("offset", { mode: "number" }).notNull(),

@@ -1,8 +1,8 @@
-import { OUTCOME_STATUSES, type Metrics } from "@poppo-ops/plugins/wire";
+import { type Metrics, OUTCOME_STATUSES } from "@poppo-ops/plugins/wire";
 import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, json, type Labels, moment, updatedAt } from "../db/columns.js";
-import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
 import { incidents } from "../incidents/incident.table.js";
+import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
 import { services } from "../services/service.table.js";
 import type { SignalRules } from "../signals/signal-rules.js";
 import { agents } from "./agent.table.js";
@@ -36,8 +36,12 @@ export type ProbeRow = typeof probes.$inferSelect;
 export const probeState = pgTable(
   "probe_state",
   {
-    agentId: uuid("agent_id").notNull().references(() => agents.id, { onDelete: "cascade" }),
-    probeId: uuid("probe_id").notNull().references(() => probes.id, { onDelete: "cascade" }),
+    agentId: uuid("agent_id")
+      .notNull()
+      .references(() => agents.id, { onDelete: "cascade" }),
+    probeId: uuid("probe_id")
+      .notNull()
+      .references(() => probes.id, { onDelete: "cascade" }),
     item: text("item").notNull(),
     status: text("status", { enum: OUTCOME_STATUSES }).notNull(),
     hardStatus: text("hard_status", { enum: OUTCOME_STATUSES }).notNull(),

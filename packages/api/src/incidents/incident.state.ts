@@ -13,14 +13,38 @@ export type IncidentAction = "acknowledge" | "snooze" | "wake" | "resolve" | "re
 
 /** What each action makes of each status. */
 export const TRANSITIONS: Record<IncidentAction, Record<IncidentStatus, IncidentStatus | "REFUSED">> = {
-  acknowledge: { TRIGGERED: "ACKNOWLEDGED", ACKNOWLEDGED: "REFUSED", SNOOZED: "ACKNOWLEDGED", RESOLVED: "REFUSED", MERGED: "REFUSED" },
+  acknowledge: {
+    TRIGGERED: "ACKNOWLEDGED",
+    ACKNOWLEDGED: "REFUSED",
+    SNOOZED: "ACKNOWLEDGED",
+    RESOLVED: "REFUSED",
+    MERGED: "REFUSED",
+  },
   snooze: { TRIGGERED: "SNOOZED", ACKNOWLEDGED: "SNOOZED", SNOOZED: "SNOOZED", RESOLVED: "REFUSED", MERGED: "REFUSED" },
   wake: { TRIGGERED: "REFUSED", ACKNOWLEDGED: "REFUSED", SNOOZED: "TRIGGERED", RESOLVED: "REFUSED", MERGED: "REFUSED" },
-  resolve: { TRIGGERED: "RESOLVED", ACKNOWLEDGED: "RESOLVED", SNOOZED: "RESOLVED", RESOLVED: "REFUSED", MERGED: "REFUSED" },
-  reopen: { TRIGGERED: "REFUSED", ACKNOWLEDGED: "REFUSED", SNOOZED: "REFUSED", RESOLVED: "TRIGGERED", MERGED: "REFUSED" },
+  resolve: {
+    TRIGGERED: "RESOLVED",
+    ACKNOWLEDGED: "RESOLVED",
+    SNOOZED: "RESOLVED",
+    RESOLVED: "REFUSED",
+    MERGED: "REFUSED",
+  },
+  reopen: {
+    TRIGGERED: "REFUSED",
+    ACKNOWLEDGED: "REFUSED",
+    SNOOZED: "REFUSED",
+    RESOLVED: "TRIGGERED",
+    MERGED: "REFUSED",
+  },
   merge: { TRIGGERED: "MERGED", ACKNOWLEDGED: "MERGED", SNOOZED: "MERGED", RESOLVED: "MERGED", MERGED: "REFUSED" },
   // Notes, assignment and severity leave the status alone.
-  edit: { TRIGGERED: "TRIGGERED", ACKNOWLEDGED: "ACKNOWLEDGED", SNOOZED: "SNOOZED", RESOLVED: "REFUSED", MERGED: "REFUSED" },
+  edit: {
+    TRIGGERED: "TRIGGERED",
+    ACKNOWLEDGED: "ACKNOWLEDGED",
+    SNOOZED: "SNOOZED",
+    RESOLVED: "REFUSED",
+    MERGED: "REFUSED",
+  },
 };
 
 /** The statuses from which an action is allowed. */

@@ -1,5 +1,16 @@
 import { sql } from "drizzle-orm";
-import { bigint, boolean, doublePrecision, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  doublePrecision,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
 import { agentCommands, agents } from "../agents/agent.table.js";
 import { probes } from "../agents/probe.table.js";
 import { id, json, moment, updatedAt } from "../db/columns.js";
@@ -17,7 +28,9 @@ export const remediationRuns = pgTable(
     status: text("status", { enum: RUN_STATUSES }).notNull(),
     automatic: boolean("automatic").notNull().default(false),
     reason: text("reason"),
-    agentId: uuid("agent_id").notNull().references(() => agents.id),
+    agentId: uuid("agent_id")
+      .notNull()
+      .references(() => agents.id),
     probeId: uuid("probe_id").references(() => probes.id, { onDelete: "set null" }),
     item: text("item").notNull().default(""),
     incidentId: uuid("incident_id").references(() => incidents.id),
@@ -48,7 +61,9 @@ export const remediationPolicies = pgTable(
   "remediation_policies",
   {
     id: id(),
-    probeId: uuid("probe_id").notNull().references(() => probes.id, { onDelete: "cascade" }),
+    probeId: uuid("probe_id")
+      .notNull()
+      .references(() => probes.id, { onDelete: "cascade" }),
     mode: text("mode", { enum: ["APPROVAL", "AUTOMATIC"] }).notNull(),
     cooldownMs: bigint("cooldown_ms", { mode: "number" }).notNull(),
     maxAttempts: integer("max_attempts").notNull(),
@@ -65,7 +80,9 @@ export const remediationPolicies = pgTable(
 export const targetLocks = pgTable(
   "target_locks",
   {
-    agentId: uuid("agent_id").notNull().references(() => agents.id, { onDelete: "cascade" }),
+    agentId: uuid("agent_id")
+      .notNull()
+      .references(() => agents.id, { onDelete: "cascade" }),
     target: text("target").notNull(),
     fencingToken: bigint("fencing_token", { mode: "number" }).notNull(),
     runId: uuid("run_id"),

@@ -20,4 +20,9 @@ export const RUN_STATUSES = [
 ] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-export const LIVE_RUN_STATUSES = ["AWAITING_APPROVAL", "QUEUED", "RUNNING", "VERIFYING"] as const satisfies readonly RunStatus[];
+export const LIVE_RUN_STATUSES = [
+  "AWAITING_APPROVAL",
+  "QUEUED",
+  "RUNNING",
+  "VERIFYING",
+] as const satisfies readonly RunStatus[];

@@ -18,8 +18,12 @@ export const services = pgTable(
 export const serviceDependencies = pgTable(
   "service_dependencies",
   {
-    serviceId: uuid("service_id").notNull().references(() => services.id, { onDelete: "cascade" }),
-    dependsOnId: uuid("depends_on_id").notNull().references(() => services.id, { onDelete: "cascade" }),
+    serviceId: uuid("service_id")
+      .notNull()
+      .references(() => services.id, { onDelete: "cascade" }),
+    dependsOnId: uuid("depends_on_id")
+      .notNull()
+      .references(() => services.id, { onDelete: "cascade" }),
   },
   (t) => [primaryKey({ columns: [t.serviceId, t.dependsOnId] }), index("service_dependents").on(t.dependsOnId)],
 );

@@ -17,7 +17,10 @@ export const signalRules = z.strictObject({
       low: z.int().min(1).max(20).default(4).describe("Changes within the last 20 outcomes that end it"),
     })
     .prefault({}),
-  raiseOn: z.array(z.enum(["WARN", "CRIT", "UNKNOWN", "TIMEOUT"])).default(["CRIT", "TIMEOUT"]).describe("Statuses that raise an incident"),
+  raiseOn: z
+    .array(z.enum(["WARN", "CRIT", "UNKNOWN", "TIMEOUT"]))
+    .default(["CRIT", "TIMEOUT"])
+    .describe("Statuses that raise an incident"),
   missing: z.boolean().default(true).describe("A probe that stops reporting is a signal too"),
 });
 export type SignalRules = z.output<typeof signalRules>;

@@ -1,0 +1,98 @@
+import pg from "pg";
+import type { App } from "../kernel/app.js";
+import { type Hints, localHints } from "../kernel/hints.js";
+
+const CHANNEL = "poppo_hints";
+/** PostgreSQL refuses a NOTIFY payload of 8,000 bytes and more. */
+const MAX_PAYLOAD = 7900;
+
+export interface RemoteHints extends Hints {
+  stop(): Promise<void>;
+}
+
+/**
+ * Hints between replicas by LISTEN/NOTIFY, on one connection that listens and one statement per flush. Committing a
+ * NOTIFY serialises (about 500/s), so never one per result: what comes together in a turn goes out together.
+ */
+export function postgresHints(
+  { clock, log, database }: Pick<App, "clock" | "log" | "database">,
+  url: string,
+): RemoteHints {
+  const local = localHints();
+  const stopping = new AbortController();
+  let topics = new Set<string>();
+  let sending: Promise<void> | null = null;
+
+  const send = async () => {
+    while (topics.size > 0) {
+      const batch = [...topics];
+      topics = new Set();
+      for (const payload of payloads(batch)) await database.pool.query("SELECT pg_notify($1, $2)", [CHANNEL, payload]);
+    }
+  };
+  const flush = () => {
+    sending ??= new Promise((resolve) => setImmediate(resolve))
+      .then(send)
+      .catch((error) => log.debug({ err: error }, "a hint was lost; the polls make up for it"))
+      .finally(() => {
+        sending = null;
+      });
+  };
+  const listening = listen(url, (payload) => payload.split("\n").forEach(local.publish), stopping.signal, {
+    clock,
+    log,
+  });
+
+  return {
+    subscribe: local.subscribe,
+    publish(topic) {
+      local.publish(topic);
+      topics.add(topic);
+      flush();
+    },
+    async stop() {
+      stopping.abort();
+      await sending;
+      await listening;
+    },
+  };
+}
+
+function* payloads(topics: string[]): Iterable<string> {
+  let payload = "";
+  for (const topic of topics) {
+    if (payload.length + topic.length + 1 > MAX_PAYLOAD) {
+      yield payload;
+      payload = "";
+    }
+    payload += payload ? `\n${topic}` : topic;
+  }
+  if (payload) yield payload;
+}
+
+async function listen(
+  url: string,
+  onPayload: (payload: string) => void,
+  signal: AbortSignal,
+  { clock, log }: Pick<App, "clock" | "log">,
+): Promise<void> {
+  while (!signal.aborted) {
+    const client = new pg.Client({ connectionString: url, keepAlive: true, application_name: "poppo-ops hints" });
+    const ended = new Promise<void>((resolve) => {
+      client.once("end", resolve);
+      client.once("error", () => resolve());
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    client.on("notification", ({ payload }) => payload && onPayload(payload));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      await ended;
+    } catch (error) {
+      log.debug({ err: error }, "cannot listen for hints; trying again");
+    }
+    client.on("error", () => {});
+    await client.end().catch(() => {});
+    await clock.sleep(500, signal);
+  }
+}

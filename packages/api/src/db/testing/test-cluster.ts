@@ -1,0 +1,31 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { startEmbeddedPostgres } from "../embedded/embedded-postgres.js";
+
+/** The connection string of the server on which tests make their databases. Set before the run, it is used instead of ours. */
+export const TEST_POSTGRES = "POPPO_TEST_POSTGRES";
+
+/** Short, for the sockets, and open to the account that runs PostgreSQL when we are root. */
+const PARENT = "/tmp";
+const PREFIX = "poppo-ops-test-";
+
+/** Tests lose nothing when the machine loses power. */
+const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "200" };
+
+/** Starts one PostgreSQL for a test run and publishes it to the test processes. Returns what ends and removes it. */
+export async function startTestCluster(): Promise<() => Promise<void>> {
+  if (process.env[TEST_POSTGRES]) return async () => {};
+  const dataDir = await mkdtemp(join(PARENT, PREFIX));
+  await chmod(dataDir, 0o755);
+  const lines: string[] = [];
+  const postgres = await startEmbeddedPostgres({ dataDir, log: (line) => lines.push(line), settings: FAST }).catch(async (error) => {
+    await rm(dataDir, { recursive: true, force: true });
+    throw error;
+  });
+  process.env[TEST_POSTGRES] = postgres.url;
+  return async () => {
+    delete process.env[TEST_POSTGRES];
+    await postgres.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}

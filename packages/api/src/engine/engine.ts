@@ -1,0 +1,72 @@
+import type { App } from "../kernel/app.js";
+
+/** Something to look after again and again. `step` does a bounded piece of work and returns how much it did. */
+export interface Module {
+  name: string;
+  /** A step that did this much is run again at once: there may be more. */
+  batch: number;
+  /** Milliseconds between sweeps when nothing wakes it. */
+  everyMs: number;
+  /** Hint topics (or their beginnings) that wake it at once. */
+  wakeOn?: (topic: string) => boolean;
+  step(): Promise<number>;
+}
+
+/**
+ * Runs each module in a loop of its own: a hint wakes it at once, a sweep is the safety net, and a module that fails
+ * waits a while without stopping the others.
+ */
+export class Engine {
+  private readonly stopping = new AbortController();
+  private readonly running: Promise<void>[] = [];
+  private readonly stopHints: (() => void)[] = [];
+
+  constructor(private readonly app: App) {}
+
+  start(modules: Module[]): void {
+    for (const module of modules) this.running.push(this.run(module, this.stopping.signal));
+  }
+
+  /** Resolves after the steps under way. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    for (const stop of this.stopHints) stop();
+    await Promise.all(this.running);
+  }
+
+  private async run(module: Module, signal: AbortSignal): Promise<void> {
+    const alarm = new Alarm();
+    if (module.wakeOn) this.stopHints.push(this.app.hints.subscribe((topic) => module.wakeOn!(topic) && alarm.ring()));
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        while (!signal.aborted && (await module.step()) >= module.batch);
+        failures = 0;
+      } catch (error) {
+        failures++;
+        this.app.log.warn({ err: error, module: module.name, failures }, "an engine module failed; trying again");
+      }
+      const pause = module.everyMs * Math.min(2 ** failures, 32);
+      await alarm.rungOr((ring) => this.app.clock.sleep(pause, AbortSignal.any([signal, ring])));
+    }
+  }
+}
+
+/** A bell that is heard also when it rang while nobody waited. */
+class Alarm {
+  private rang = false;
+  private wake = () => {};
+
+  ring(): void {
+    this.rang = true;
+    this.wake();
+  }
+
+  async rungOr(sleep: (ring: AbortSignal) => Promise<void>): Promise<void> {
+    const bell = new AbortController();
+    this.wake = () => bell.abort();
+    if (!this.rang) await sleep(bell.signal);
+    this.rang = false;
+    this.wake = () => {};
+  }
+}

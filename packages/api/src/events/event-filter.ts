@@ -1,0 +1,41 @@
+import { and, inArray, like, or, type SQL } from "drizzle-orm";
+import { type EventRow, events } from "./event.table.js";
+import type { EventFilter } from "./event.type.js";
+
+/** One filter, twice: over rows in memory for subscribers, as SQL for queries. The tests hold them together. */
+export function matcher(filter: EventFilter | null | undefined): (event: EventRow) => boolean {
+  if (!filter) return () => true;
+  const types = filter.types && typeMatcher(filter.types);
+  const incidents = filter.incidentIds && new Set<string | null>(filter.incidentIds);
+  const services = filter.serviceIds && new Set<string | null>(filter.serviceIds);
+  const severities = filter.severities && new Set<string | null>(filter.severities);
+  return (event) =>
+    (!types || types(event.type)) &&
+    (!incidents || incidents.has(event.incidentId)) &&
+    (!services || services.has(event.serviceId)) &&
+    (!severities || severities.has(event.severity));
+}
+
+function typeMatcher(types: string[]): (type: string) => boolean {
+  const exact = new Set(types);
+  const families = types.filter((t) => t.endsWith(".*")).map((t) => t.slice(0, -1));
+  return (type) => exact.has(type) || families.some((family) => type.startsWith(family));
+}
+
+export function filterSql(filter: EventFilter | null | undefined): SQL | undefined {
+  if (!filter) return undefined;
+  const { types, incidentIds, serviceIds, severities } = filter;
+  return and(
+    types
+      ? or(
+          inArray(events.type, types),
+          ...types
+            .filter((t) => t.endsWith(".*"))
+            .map((t) => like(events.type, `${t.slice(0, -1).replace(/[\\%_]/g, "\\$&")}%`)),
+        )
+      : undefined,
+    incidentIds ? inArray(events.incidentId, incidentIds) : undefined,
+    serviceIds ? inArray(events.serviceId, serviceIds) : undefined,
+    severities ? inArray(events.severity, severities) : undefined,
+  );
+}

@@ -1,0 +1,128 @@
+import { and, asc, gt, lte } from "drizzle-orm";
+import type { App } from "../kernel/app.js";
+import type { Position } from "./cursor.js";
+import { type EventRow, eventHead, events } from "./event.table.js";
+
+const RING = 4096;
+const BATCH = 1000;
+const POLL_MS = 1000;
+
+/**
+ * This replica's view of the log: follows the head and keeps the newest events in memory, so that a thousand readers
+ * cost the database one read. Hints only make it faster; the poll finds what a lost hint did not tell.
+ */
+export class EventLog {
+  epoch = "";
+  /** The last event this replica has read: everything up to it is committed. */
+  head = 0;
+  private readonly ring: EventRow[] = [];
+  private readonly listeners = new Set<() => void>();
+  private readonly stopping = new AbortController();
+  private reading: Promise<void> | null = null;
+  private stale = false;
+  private polling: Promise<void> | null = null;
+  private stopHints = () => {};
+
+  constructor(private readonly app: App) {}
+
+  async start(): Promise<void> {
+    const head = await this.readHead();
+    this.epoch = head.epoch;
+    this.head = head.seq;
+    this.stopHints = this.app.hints.subscribe((topic) => {
+      if (topic === "events") void this.refresh();
+    });
+    this.polling = this.poll(this.stopping.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.stopHints();
+    this.stopping.abort();
+    await this.polling;
+    await this.reading;
+  }
+
+  /** Called after new events were read. Returns the function that stops it. */
+  onAdvance(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Reads what was committed since. Calls that arrive while it reads share one further read. */
+  refresh(): Promise<void> {
+    this.stale = true;
+    this.reading ??= this.readNew().finally(() => {
+      this.reading = null;
+    });
+    return this.reading;
+  }
+
+  /** The events after `seq`, at most `limit`, up to what this replica has read; in order, without a hole. */
+  async read(after: number, limit: number): Promise<EventRow[]> {
+    const oldest = this.ring[0]?.seq ?? this.head + 1;
+    if (after + 1 >= oldest) return this.ring.slice(after + 1 - oldest, after + 1 - oldest + limit);
+    return this.app.database.db
+      .select()
+      .from(events)
+      .where(and(gt(events.seq, after), lte(events.seq, this.head)))
+      .orderBy(asc(events.seq))
+      .limit(limit);
+  }
+
+  position(): Position {
+    return { epoch: this.epoch, seq: this.head };
+  }
+
+  private async readNew(): Promise<void> {
+    while (this.stale && !this.stopping.signal.aborted) {
+      this.stale = false;
+      try {
+        const rows = await this.app.database.db
+          .select()
+          .from(events)
+          .where(gt(events.seq, this.head))
+          .orderBy(asc(events.seq))
+          .limit(BATCH);
+        if (rows.length > 0) this.advance(rows);
+        this.stale ||= rows.length === BATCH;
+      } catch (error) {
+        this.app.log.warn({ err: error }, "events cannot be read; trying again");
+      }
+    }
+  }
+
+  private advance(rows: EventRow[]): void {
+    this.ring.push(...rows);
+    if (this.ring.length > RING) this.ring.splice(0, this.ring.length - RING);
+    this.head = rows.at(-1)!.seq;
+    for (const listener of this.listeners) listener();
+  }
+
+  private async poll(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.app.clock.sleep(POLL_MS, signal);
+      if (signal.aborted) return;
+      await this.noticeRestore();
+      await this.refresh();
+    }
+  }
+
+  /** A restored database has another epoch; what this replica remembers of the old one is void. */
+  private async noticeRestore(): Promise<void> {
+    try {
+      const head = await this.readHead();
+      if (head.epoch === this.epoch && head.seq >= this.head) return;
+      this.epoch = head.epoch;
+      this.head = head.seq;
+      this.ring.length = 0;
+      for (const listener of this.listeners) listener();
+    } catch {
+      // The database is away; the next round asks again.
+    }
+  }
+
+  private async readHead(): Promise<Position> {
+    const [head] = await this.app.database.db.select({ epoch: eventHead.epoch, seq: eventHead.head }).from(eventHead);
+    return head!;
+  }
+}

@@ -1,0 +1,39 @@
+import type { EventRow } from "./event.table.js";
+import type { Subscriber } from "./subscriber.js";
+
+/** A page of events from `from` (exclusive) to `to` (inclusive), rendered for one group key. */
+export interface Rendered {
+  to: number;
+  /** Null when no event passed the filter: nothing to send. */
+  body: string | null;
+}
+
+/** What makes subscriptions equal: document, variables without `after`, visibility. */
+export interface SharedQuery {
+  key: string;
+  matches(event: EventRow): boolean;
+  /** Executes the document on a page and serialises the result. */
+  render(events: EventRow[], to: number, caughtUp: boolean): Promise<string>;
+  renderGap(reason: string): Promise<string>;
+}
+
+/**
+ * Subscribers of one query that stand at one position. Reading on is the same act for the live group and for one that
+ * catches up after a reconnect; groups of one query that meet at a position become one.
+ */
+export class ReaderGroup {
+  readonly members = new Set<Subscriber>();
+  running = false;
+  /** When something was last sent, by the monotonic clock: heartbeats go by it. */
+  sentAt = 0;
+
+  constructor(
+    readonly query: SharedQuery,
+    public position: number,
+  ) {}
+
+  absorb(other: ReaderGroup): void {
+    for (const member of other.members) this.members.add(member);
+    other.members.clear();
+  }
+}

@@ -1,0 +1,127 @@
+import { and, asc, type Column, desc, eq, gt, lt, or, type SQL, sql } from "drizzle-orm";
+import { type ClassType, Field, Int, ObjectType } from "type-graphql";
+import type { Db } from "../db/database.js";
+import { AppError } from "../kernel/app-error.js";
+
+@ObjectType()
+export class PageInfo {
+  @Field(() => Boolean) hasNextPage!: boolean;
+  @Field(() => Boolean) hasPreviousPage!: boolean;
+  @Field(() => String, { nullable: true }) startCursor!: string | null;
+  @Field(() => String, { nullable: true }) endCursor!: string | null;
+}
+
+export interface Connection<Node> {
+  edges: { cursor: string; node: Node }[];
+  nodes: Node[];
+  pageInfo: PageInfo;
+  /** Counted only when asked for. */
+  readonly totalCount: Promise<number>;
+}
+
+/** The Relay connection of a node type. https://relay.dev/graphql/connections.htm */
+export function connectionOf<T extends object>(name: string, node: ClassType<T>): ClassType<Connection<T>> {
+  @ObjectType(`${name}Edge`)
+  class Edge {
+    @Field(() => String) cursor!: string;
+    @Field(() => node) node!: T;
+  }
+  @ObjectType(`${name}Connection`)
+  class NodeConnection {
+    @Field(() => [Edge]) edges!: Edge[];
+    @Field(() => [node]) nodes!: T[];
+    @Field(() => PageInfo) pageInfo!: PageInfo;
+    @Field(() => Int) totalCount!: Promise<number>;
+  }
+  return NodeConnection as ClassType<Connection<T>>;
+}
+
+export interface Paging {
+  first: number;
+  after?: string | null;
+}
+
+export const MAX_PAGE = 500;
+
+/** @throws {AppError} BAD_INPUT when `first` is not 1..500 */
+export function checkFirst(first: number): number {
+  if (first >= 1 && first <= MAX_PAGE) return first;
+  throw new AppError("BAD_INPUT", `first is ${first}; it takes 1 to ${MAX_PAGE}. Page with \`after\`.`, {
+    field: "first",
+  });
+}
+
+/** One column of the order; the last one must be unique, so that a page never repeats or skips a row. */
+export interface OrderBy {
+  key: string;
+  column: Column;
+  descending?: boolean;
+}
+
+/**
+ * One page by keyset: `after` holds the order values of the last row, so a page costs the same wherever it stands.
+ * `select` runs the query; `count` runs only when `totalCount` was asked for.
+ */
+export async function paginate<Row extends Record<string, unknown>>(options: {
+  paging: Paging;
+  orderBy: OrderBy[];
+  where: SQL | undefined;
+  select(where: SQL | undefined, orderBy: SQL[], limit: number): Promise<Row[]>;
+  count(where: SQL | undefined): Promise<number>;
+}): Promise<Connection<Row>> {
+  const { paging, orderBy, where } = options;
+  const first = checkFirst(paging.first);
+  const beyond = paging.after ? afterCursor(orderBy, decodeCursor(paging.after, orderBy.length)) : undefined;
+  const directions = orderBy.map(({ column, descending }) => (descending ? desc(column) : asc(column)));
+  const rows = await options.select(and(where, beyond), directions, first + 1);
+  const nodes = rows.slice(0, first);
+  const edges = nodes.map((node) => ({ cursor: encodeCursor(orderBy.map(({ key }) => node[key])), node }));
+  return {
+    edges,
+    nodes,
+    pageInfo: {
+      hasNextPage: rows.length > first,
+      hasPreviousPage: Boolean(paging.after),
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+    get totalCount() {
+      return options.count(where);
+    },
+  };
+}
+
+export async function countRows(
+  db: Db,
+  from: Parameters<ReturnType<Db["select"]>["from"]>[0],
+  where: SQL | undefined,
+): Promise<number> {
+  const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(from).where(where);
+  return row!.count;
+}
+
+/** (a, b) after (x, y): a beyond x, or a = x and b beyond y. */
+function afterCursor(orderBy: OrderBy[], values: unknown[]): SQL | undefined {
+  const alternatives = orderBy.map(({ column, descending }, i) => {
+    const equals = orderBy.slice(0, i).map((earlier, j) => eq(earlier.column, values[j]));
+    return and(...equals, (descending ? lt : gt)(column, values[i]));
+  });
+  return or(...alternatives);
+}
+
+const encodeCursor = (values: unknown[]): string => Buffer.from(JSON.stringify(values)).toString("base64url");
+
+function decodeCursor(cursor: string, length: number): unknown[] {
+  try {
+    const values = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    if (Array.isArray(values) && values.length === length) return values.map(revive);
+  } catch {}
+  throw new AppError(
+    "BAD_INPUT",
+    `after is "${cursor.slice(0, 40)}", which is no cursor of this list; use a pageInfo.endCursor.`,
+    { field: "after" },
+  );
+}
+
+const revive = (value: unknown) =>
+  typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? new Date(value) : value;

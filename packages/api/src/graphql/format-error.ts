@@ -1,0 +1,59 @@
+import { GraphQLError, type GraphQLFormattedError } from "graphql";
+import type { Logger } from "pino";
+import { isUnreachable } from "../db/database.js";
+import { AppError, ERROR_CODES, type ErrorCode } from "../kernel/app-error.js";
+
+/**
+ * The one form of an error on both transports: a code of docs/errors.md, a request id, and no word about the inside.
+ * What we did not expect is logged with its cause and masked.
+ */
+export function formatError(error: unknown, requestId: string, log: Logger): GraphQLFormattedError {
+  const cause = rootCause(error);
+  const { locations, path } = error instanceof GraphQLError ? error : {};
+  const at = { ...(locations && { locations }), ...(path && { path }) };
+  const { code, message, details } = classify(cause, error);
+  if (code === "INTERNAL") log.error({ err: cause, requestId, path }, "operation failed");
+  return { message, ...at, extensions: { ...details, code, requestId } };
+}
+
+function rootCause(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  return cause;
+}
+
+function classify(cause: unknown, error: unknown): { code: ErrorCode; message: string; details?: object } {
+  if (cause instanceof AppError) return { code: cause.code, message: cause.message, details: cause.details };
+  if (cause instanceof GraphQLError) {
+    const code = documentCode(cause);
+    return { code, message: withoutSuggestions(cause.message) };
+  }
+  // PostgreSQL refuses text that is no UUID where an id is looked up.
+  if (
+    (cause as { code?: string } | null)?.code === "22P02" ||
+    ((cause as Error)?.cause as { code?: string } | undefined)?.code === "22P02"
+  )
+    return { code: "BAD_INPUT", message: "An id is not one of ours: ids are UUIDs." };
+  if (isUnreachable(cause)) return { code: "UNAVAILABLE", message: ERROR_CODES.UNAVAILABLE.meaning };
+  // graphql-js wraps a resolver's own failure; one that carries locations and no cause is the document's fault.
+  if (error instanceof GraphQLError && !error.originalError)
+    return { code: "GRAPHQL_VALIDATION_FAILED", message: withoutSuggestions(error.message) };
+  return {
+    code: "INTERNAL",
+    message: "Something went wrong on our side; the log holds the cause under this request id.",
+  };
+}
+
+function documentCode(error: GraphQLError): ErrorCode {
+  const given = error.extensions.code;
+  if (typeof given === "string" && given in ERROR_CODES) return given as ErrorCode;
+  if (error.message.startsWith("Syntax Error: Document contains more")) return "DOCUMENT_TOO_LARGE";
+  // The armor rules word their refusals as syntax errors too.
+  if (/limit of \d+ exceeded/i.test(error.message)) return "DOCUMENT_TOO_COMPLEX";
+  if (error.message.startsWith("Syntax Error")) return "GRAPHQL_PARSE_FAILED";
+  if (given === "BAD_REQUEST" || given === "INTERNAL_SERVER_ERROR") return "BAD_REQUEST";
+  return "GRAPHQL_VALIDATION_FAILED";
+}
+
+/** Suggestions would spell out a schema that introspection refuses. */
+const withoutSuggestions = (message: string): string => message.replace(/ Did you mean .*\?$/, "");

@@ -1,0 +1,56 @@
+import { type ClassType, Field, ObjectType } from "type-graphql";
+import { AppError, ERROR_CODES } from "../kernel/app-error.js";
+import type { FieldError } from "../kernel/command.js";
+
+@ObjectType({ description: "Why a mutation was refused. `code` stands in docs/errors.md." })
+export class UserError {
+  @Field(() => String) code!: string;
+  @Field(() => String, { nullable: true }) field!: string | null;
+  @Field(() => String) message!: string;
+}
+
+/** The payload type of a mutation: `field` with the object, `userErrors`, `clientMutationId`. */
+export function payloadOf<T extends object>(
+  name: string,
+  fields: Record<string, { type: () => unknown; description?: string }>,
+): ClassType<T> {
+  class Payload {
+    clientMutationId?: string | null;
+    userErrors!: UserError[];
+  }
+  Object.defineProperty(Payload, "name", { value: name });
+  Field(() => String, { nullable: true })(Payload.prototype, "clientMutationId");
+  for (const [key, { type, description }] of Object.entries(fields)) {
+    Field(type as never, { nullable: true, description })(Payload.prototype, key);
+  }
+  Field(() => [UserError])(Payload.prototype, "userErrors");
+  ObjectType(name)(Payload);
+  return Payload as unknown as ClassType<T>;
+}
+
+/**
+ * Runs a command and answers with its payload. An expected refusal becomes `userErrors`; everything else, and every
+ * refusal that is about who asks, stays a top-level error. `whenRefused` fills fields that cannot be null.
+ */
+export async function payload<Fields extends object>(
+  input: object,
+  run: () => Promise<Fields>,
+  whenRefused: Partial<Fields> = {},
+) {
+  const { clientMutationId = null } = input as { clientMutationId?: string | null };
+  try {
+    return { clientMutationId, userErrors: [] as UserError[], ...(await run()) };
+  } catch (error) {
+    if (!(error instanceof AppError) || !ERROR_CODES[error.code].expected) throw error;
+    return { ...whenRefused, clientMutationId, userErrors: userErrors(error) };
+  }
+}
+
+export function userErrors({ code, message, details }: AppError): UserError[] {
+  const fields = details.fields as FieldError[] | undefined;
+  return (
+    fields?.map((f) => ({ code, field: f.field, message: f.message })) ?? [
+      { code, field: (details.field as string) ?? null, message },
+    ]
+  );
+}

@@ -1,0 +1,116 @@
+import { createServer, type Server } from "node:http";
+import type { ApolloServer } from "@apollo/server";
+import { expressMiddleware } from "@as-integrations/express5";
+import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import { printSchema } from "graphql";
+import { isUnreachable } from "../db/database.js";
+import { type Context, newContext } from "../graphql/context.js";
+import { LIMITS } from "../graphql/limits.js";
+import type { Operations } from "../graphql/operation.js";
+import type { App } from "../kernel/app.js";
+import { AppError, ERROR_CODES, type ErrorCode } from "../kernel/app-error.js";
+import { newId } from "../kernel/ids.js";
+import type { Principal } from "../kernel/permissions.js";
+import type { Credentials } from "./authenticate.js";
+
+export interface HttpOptions {
+  app: App;
+  apollo: ApolloServer<Context>;
+  operations: Operations;
+  authenticate(credentials: Credentials): Promise<Principal>;
+  /** Adds the routes of the rooms. */
+  routes(web: Express): void;
+}
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  UNAVAILABLE: 503,
+  TOO_MANY_REQUESTS: 429,
+  INTERNAL: 500,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+};
+
+export function createHttpServer({ app, apollo, operations, authenticate, routes }: HttpOptions): Server {
+  const web = express();
+  web.disable("x-powered-by");
+  web.set("etag", false);
+  web.use((_request, response, next) => {
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    next();
+  });
+  const schema = printSchema(operations.schema);
+  web.get("/schema.graphql", (_request, response) => void response.type("text/plain").send(schema));
+  web.use(
+    "/graphql",
+    express.json({ limit: LIMITS.bodyBytes, type: ["application/json", "application/graphql-response+json"] }),
+    limitPerPrincipal(authenticate),
+    expressMiddleware(apollo, { context: async ({ req }) => newContext(app, principalOf(req)) }),
+  );
+  routes(web);
+  web.use((_request: Request, response: Response) => {
+    response.status(404).json(errorBody("NOT_FOUND", "There is nothing at this address; the API is at /graphql."));
+  });
+  web.use(errorHandler(app));
+  const server = createServer(web);
+  server.requestTimeout = 60_000;
+  server.headersTimeout = 20_000;
+  return server;
+}
+
+const principals = new WeakMap<Request, Principal>();
+
+/** Who sent the request. */
+export const principalOf = (request: Request): Principal => principals.get(request)!;
+
+/** Authenticates, and bounds what one identity (for anonymous callers, one address) may have under way. */
+export function limitPerPrincipal(authenticate: HttpOptions["authenticate"]) {
+  const underWay = new Map<string, number>();
+  return async (request: Request, response: Response, next: NextFunction) => {
+    const principal = await authenticate({ authorization: request.headers.authorization });
+    principals.set(request, principal);
+    const key = principal.kind === "anonymous" ? `anonymous ${request.socket.remoteAddress}` : principal.id;
+    const count = (underWay.get(key) ?? 0) + 1;
+    const limit = principal.kind === "anonymous" ? 50 : LIMITS.operationsPerPrincipal;
+    if (count > limit)
+      throw new AppError("TOO_MANY_REQUESTS", `${principal.name} has ${limit} requests under way; wait for some.`, {
+        retryAfterMs: 1000,
+      });
+    underWay.set(key, count);
+    response.once("close", () => {
+      const left = underWay.get(key)! - 1;
+      if (left > 0) underWay.set(key, left);
+      else underWay.delete(key);
+    });
+    next();
+  };
+}
+
+const errorBody = (code: ErrorCode, message: string, details: object = {}) => ({
+  errors: [{ message, extensions: { ...details, code } }],
+});
+
+function errorHandler(app: App) {
+  return (error: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error);
+    const requestId = newId();
+    if (error instanceof AppError) {
+      const status = STATUS[error.code] ?? 400;
+      if (status === 401) response.setHeader("WWW-Authenticate", "Bearer");
+      return void response.status(status).json(errorBody(error.code, error.message, { ...error.details, requestId }));
+    }
+    // What body-parser refuses: malformed JSON (400), too large (413), an unknown encoding (415).
+    const { status, expose } = error as { status?: number; expose?: boolean };
+    if (expose && status)
+      return void response.status(status).json(errorBody("BAD_REQUEST", badRequest(status), { requestId }));
+    const code = isUnreachable(error) ? "UNAVAILABLE" : "INTERNAL";
+    if (code === "INTERNAL") app.log.error({ err: error, requestId, url: request.url }, "request failed");
+    response.status(STATUS[code]!).json(errorBody(code, ERROR_CODES[code].meaning, { requestId }));
+  };
+}
+
+const badRequest = (status: number): string =>
+  status === 413
+    ? `The body is larger than ${LIMITS.bodyBytes} bytes.`
+    : "The body is not JSON; send application/json with a `query`.";

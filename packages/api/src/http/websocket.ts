@@ -1,0 +1,235 @@
+import type { IncomingMessage, Server } from "node:http";
+import { CLOSE } from "@poppo-ops/plugins/wire";
+import { type ExecutionArgs, GraphQLError, type GraphQLFormattedError, subscribe } from "graphql";
+import {
+  type GRAPHQL_TRANSPORT_WS_PROTOCOL,
+  handleProtocols,
+  makeServer,
+  type Context as SocketContext,
+} from "graphql-ws";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { EventLog } from "../events/event-log.js";
+import type { FanOut } from "../events/fan-out.js";
+import { eventField, eventSubscription } from "../events/shared-query.js";
+import { type EventSocket, Subscriber } from "../events/subscriber.js";
+import { type Connection, type Context, newContext } from "../graphql/context.js";
+import { formatError } from "../graphql/format-error.js";
+import { LIMITS } from "../graphql/limits.js";
+import { executeWithDeadline, type Operations } from "../graphql/operation.js";
+import type { App } from "../kernel/app.js";
+import { AppError } from "../kernel/app-error.js";
+import { newId } from "../kernel/ids.js";
+import { authorise, type Principal } from "../kernel/permissions.js";
+import type { Credentials } from "./authenticate.js";
+import type { Connections } from "./connections.js";
+import { Liveness } from "./liveness.js";
+import { originIsAllowed } from "./origin.js";
+
+export interface SocketOptions {
+  app: App;
+  http: Server;
+  operations: Operations;
+  log: EventLog;
+  fanOut: FanOut;
+  connections: Connections;
+  authenticate(credentials: Credentials): Promise<Principal>;
+  /** Told when a connection proves that it lives: opened, or a pong. */
+  onAlive(connection: Connection): void;
+}
+
+interface Extra extends Record<PropertyKey, unknown> {
+  socket: WebSocket;
+  connection?: Connection;
+}
+type Socket = SocketContext<Record<string, unknown>, Extra>;
+type Prepared = ExecutionArgs & { contextValue: Context; source: string; operationId: string; socket: EventSocket };
+
+export interface SocketLayer {
+  /** Closes what is open with 1001, in slices, so that clients do not all come back in one moment. */
+  stop(): Promise<void>;
+}
+
+/**
+ * graphql-transport-ws on the HTTP server's port. Binds graphql-ws's protocol core to `ws` by hand: its own binding starts
+ * a timer per socket, and closes with codes that its client takes for final.
+ */
+export function serveWebSocket(options: SocketOptions): SocketLayer {
+  const { app, http, connections } = options;
+  const liveness = new Liveness(app.clock);
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: LIMITS.bodyBytes,
+    maxFragments: 64,
+    perMessageDeflate: false,
+    handleProtocols,
+  });
+  const core = makeServer<Record<string, unknown>, Extra>(hooks(options, liveness));
+  liveness.start();
+
+  http.on("upgrade", (request, stream, head) => {
+    const refusal = upgradeRefusal(request);
+    if (refusal) return stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    sockets.handleUpgrade(request, stream, head, (socket) => bind(core, socket, app));
+  });
+
+  return {
+    async stop() {
+      await liveness.stop();
+      let closed = 0;
+      for (const socket of sockets.clients) {
+        socket.close(CLOSE.GOING_AWAY, "server is stopping");
+        if (++closed % 200 === 0) await app.clock.sleep(10);
+      }
+      const deadline = new AbortController();
+      const gone = Promise.all(
+        [...sockets.clients].map((s) => new Promise<void>((resolve) => s.once("close", () => resolve()))),
+      );
+      await Promise.race([gone, app.clock.sleep(2000, deadline.signal)]);
+      deadline.abort();
+      for (const socket of sockets.clients) socket.terminate();
+      sockets.close();
+      for (const connection of connections) connection.close(CLOSE.GOING_AWAY, "server is stopping");
+    },
+  };
+}
+
+function upgradeRefusal(request: IncomingMessage): string | null {
+  if (new URL(request.url ?? "/", "http://host").pathname !== "/graphql") return "404 Not Found";
+  if (!originIsAllowed(request)) return "403 Forbidden";
+  return null;
+}
+
+function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>>, socket: WebSocket, app: App): void {
+  const closed = core.opened(
+    {
+      protocol: socket.protocol as typeof GRAPHQL_TRANSPORT_WS_PROTOCOL,
+      send: (data) =>
+        new Promise((resolve) => {
+          // A peer that is gone is no error of ours: `close` follows and cleans up.
+          if (socket.readyState !== socket.OPEN) resolve();
+          else socket.send(data, () => resolve());
+        }),
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (handle) => {
+        socket.on("message", (data) => {
+          handle(String(data)).catch((error) => {
+            app.log.warn({ err: error }, "a WebSocket message could not be handled");
+            socket.close(1011, "internal error");
+          });
+        });
+      },
+    },
+    { socket },
+  );
+  socket.on("error", (error) => app.log.debug({ err: error }, "socket error"));
+  socket.once("close", (code, reason) => {
+    closed(code, String(reason)).catch((error) => app.log.warn({ err: error }, "a WebSocket could not be cleaned up"));
+  });
+}
+
+function hooks(
+  options: SocketOptions,
+  liveness: Liveness,
+): Parameters<typeof makeServer<Record<string, unknown>, Extra>>[0] {
+  const { app, connections, authenticate } = options;
+  const aborts = new WeakMap<WebSocket, AbortController>();
+  const format = (args: unknown, errors: readonly GraphQLFormattedError[] | readonly GraphQLError[]) =>
+    errors.map((error) =>
+      formatError(error, (args as Partial<Prepared> | undefined)?.contextValue?.requestId ?? newId(), app.log),
+    );
+
+  return {
+    connectionInitWaitTimeout: 10_000,
+    async onConnect({ connectionParams, extra }: Socket) {
+      try {
+        const principal = await authenticate((connectionParams ?? {}) as Credentials);
+        if (principal.kind === "anonymous")
+          throw new AppError("UNAUTHENTICATED", 'send connectionParams { authorization: "Bearer <token>" }');
+        const closing = new AbortController();
+        aborts.set(extra.socket, closing);
+        extra.connection = openConnection(extra.socket, principal, closing.signal);
+        connections.add(extra.connection);
+        liveness.watch(extra.socket, () => options.onAlive(extra.connection!));
+        options.onAlive(extra.connection);
+        return true;
+      } catch (error) {
+        refuseConnection(extra.socket, error, app);
+        return false;
+      }
+    },
+    onClose: ({ extra }: Socket) => aborts.get(extra.socket)?.abort(),
+    async onSubscribe(socket: Socket, id: string, payload) {
+      const context = newContext(app, socket.extra.connection!.principal, socket.extra.connection);
+      try {
+        if (Object.keys(socket.subscriptions).length > LIMITS.operationsPerSocket)
+          throw new AppError(
+            "TOO_MANY_REQUESTS",
+            `This socket has ${LIMITS.operationsPerSocket} operations under way; complete some first.`,
+            { retryAfterMs: 1000 },
+          );
+        return prepare(options, socket, id, payload, context);
+      } catch (error) {
+        return asErrors(error);
+      }
+    },
+    execute: (args) => executeWithDeadline(args as Prepared) as never,
+    subscribe: (args) => start(options, args as Prepared) as never,
+    onNext: (_socket, _id, _payload, args, result) =>
+      result.errors ? { ...result, errors: format(args, result.errors) } : undefined,
+    onError: (_socket, _id, _payload, errors) => format(undefined, errors),
+  } as Parameters<typeof makeServer<Record<string, unknown>, Extra>>[0];
+}
+
+function prepare(
+  options: SocketOptions,
+  socket: Socket,
+  operationId: string,
+  payload: { query: string; operationName?: string | null; variables?: Record<string, unknown> | null },
+  contextValue: Context,
+): Prepared {
+  const { document } = options.operations.prepare(payload, contextValue);
+  return {
+    schema: options.operations.schema,
+    document,
+    operationName: payload.operationName,
+    variableValues: payload.variables,
+    contextValue,
+    source: payload.query,
+    operationId,
+    socket: socket.extra.socket,
+  };
+}
+
+/** Errors thrown by a hook would close the socket with 4500, which clients take for final: they become the operation's. */
+const asErrors = (error: unknown): GraphQLError[] =>
+  (Array.isArray(error) ? error : [error]).map((e) =>
+    e instanceof GraphQLError ? e : new GraphQLError(String(e?.message ?? e), { originalError: e }),
+  );
+
+async function start({ operations, fanOut, log }: SocketOptions, args: Prepared) {
+  const { operation } = operations.prepare(
+    { query: args.source, operationName: args.operationName, variables: args.variableValues },
+    args.contextValue,
+  );
+  const field = eventField(operation);
+  if (!field) return subscribe(args);
+  try {
+    authorise(args.contextValue.scope.principal, "read");
+    const { query, after } = eventSubscription(args.source, args, field, log);
+    const subscriber = new Subscriber(args.socket, args.operationId);
+    await fanOut.join(subscriber, query, after);
+    return subscriber;
+  } catch (error) {
+    return { errors: asErrors(error) };
+  }
+}
+
+function openConnection(socket: WebSocket, principal: Principal, closed: AbortSignal): Connection {
+  return { id: newId(), principal, closed, close: (code, reason) => socket.close(code, reason) };
+}
+
+function refuseConnection(socket: WebSocket, error: unknown, app: App): void {
+  if (error instanceof AppError) return socket.close(CLOSE.REVOKED, `${error.code}: ${error.message}`.slice(0, 120));
+  app.log.warn({ err: error }, "a connection could not be authenticated");
+  socket.close(CLOSE.TRY_LATER, "try again later");
+}

@@ -1,0 +1,218 @@
+import { eq } from "drizzle-orm";
+import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from "type-graphql";
+import { encodeCursor } from "../events/cursor.js";
+import { events } from "../events/event.table.js";
+import { Event, EventPage, type PublishedEvent, publish } from "../events/event.type.js";
+import { headOf, readEvents } from "../events/read-events.js";
+import { type Connection, checkFirst } from "../graphql/connection.js";
+import type { Context } from "../graphql/context.js";
+import { payload, userErrors } from "../graphql/payload.js";
+import { Requires } from "../graphql/policy.js";
+import { Cursor } from "../graphql/scalars.js";
+import { inputFrom } from "../graphql/type-from.js";
+import type { AppError } from "../kernel/app-error.js";
+import { Service, type ServiceRow, serviceById } from "../services/service.resolver.js";
+import { findIncidents, type IncidentOrder, incidentById, incidentByNumber, lastEventOf } from "./incident.query.js";
+import * as service from "./incident.service.js";
+import type { IncidentRow } from "./incident.table.js";
+import {
+  BulkIncidentsPayload,
+  Incident,
+  IncidentConnection,
+  IncidentFilter,
+  IncidentOrderEnum,
+  IncidentPayload,
+  IncidentSnapshot,
+} from "./incident.type.js";
+
+const RaiseIncidentInput = inputFrom("RaiseIncidentInput", service.raiseIncident.input);
+const AcknowledgeIncidentInput = inputFrom("AcknowledgeIncidentInput", service.acknowledgeIncident.input);
+const AssignIncidentInput = inputFrom("AssignIncidentInput", service.assignIncident.input);
+const SetSeverityInput = inputFrom("SetSeverityInput", service.setSeverity.input);
+const AddNoteInput = inputFrom("AddNoteInput", service.addNote.input);
+const SnoozeIncidentInput = inputFrom("SnoozeIncidentInput", service.snoozeIncident.input);
+const MergeIncidentsInput = inputFrom("MergeIncidentsInput", service.mergeIncidents.input);
+const ResolveIncidentInput = inputFrom("ResolveIncidentInput", service.resolveIncident.input);
+const ReopenIncidentInput = inputFrom("ReopenIncidentInput", service.reopenIncident.input);
+const BulkIncidentsInput = inputFrom("BulkIncidentsInput", service.resolveIncidents.input);
+
+type Bulk = Promise<{ incidents: IncidentRow[]; refusals: AppError[] }>;
+const bulk = async (changed: Bulk) => {
+  const { incidents, refusals } = await changed;
+  return { incidents, userErrors: refusals.flatMap(userErrors) };
+};
+
+@Resolver(() => Incident)
+export class IncidentResolver {
+  @Query(() => IncidentConnection)
+  @Requires("read")
+  async incidents(
+    @Arg("filter", () => IncidentFilter, { nullable: true }) filter: IncidentFilter | null,
+    @Arg("orderBy", () => IncidentOrderEnum, { defaultValue: "NEWEST" }) orderBy: IncidentOrder,
+    @Arg("first", () => Int, { defaultValue: 50 }) first: number,
+    @Arg("after", () => String, { nullable: true }) after: string | null,
+    @Ctx() { scope }: Context,
+  ): Promise<Connection<IncidentRow>> {
+    return findIncidents(scope.app.database.db, filter ?? {}, orderBy, { first, after });
+  }
+
+  @Query(() => Incident, { nullable: true, description: "By id or by number." })
+  @Requires("read")
+  async incident(
+    @Arg("id", () => ID, { nullable: true }) id: string | null,
+    @Arg("number", () => Int, { nullable: true }) number: number | null,
+    @Ctx() { scope, loaders }: Context,
+  ): Promise<IncidentRow | null> {
+    return id ? loaders.load(incidentById, id) : incidentByNumber(scope.app.database.db, number ?? 0);
+  }
+
+  @Query(() => IncidentSnapshot, { description: "State and log position of one moment, read in one transaction." })
+  @Requires("read")
+  async incidentSnapshot(
+    @Arg("filter", () => IncidentFilter, { nullable: true }) filter: IncidentFilter | null,
+    @Arg("first", () => Int, { defaultValue: 50 }) first: number,
+    @Arg("after", () => String, { nullable: true }) after: string | null,
+    @Ctx() { scope }: Context,
+  ): Promise<IncidentSnapshot> {
+    return scope.app.database.transaction(async ({ db }) => {
+      const cursor = encodeCursor(await headOf(db));
+      return { cursor, incidents: await findIncidents(db, filter ?? {}, "NEWEST", { first, after }) };
+    }, "REPEATABLE READ");
+  }
+
+  @FieldResolver(() => Service, { nullable: true })
+  async service(@Root() { serviceId }: IncidentRow, @Ctx() { loaders }: Context): Promise<ServiceRow | null> {
+    return serviceId ? loaders.load(serviceById, serviceId) : null;
+  }
+
+  @FieldResolver(() => Incident, { nullable: true, description: "Set when it is MERGED." })
+  async mergedInto(@Root() { mergedIntoId }: IncidentRow, @Ctx() { loaders }: Context): Promise<IncidentRow | null> {
+    return mergedIntoId ? loaders.load(incidentById, mergedIntoId) : null;
+  }
+
+  @FieldResolver(() => EventPage, { description: "Everything that happened to it, oldest first." })
+  async timeline(
+    @Root() { id }: IncidentRow,
+    @Arg("first", () => Int, { defaultValue: 50 }) first: number,
+    @Arg("after", () => Cursor, { nullable: true }) after: string | null,
+    @Ctx() { scope }: Context,
+  ): Promise<EventPage> {
+    return readEvents(scope.app.database.db, { after, first: checkFirst(first), where: eq(events.incidentId, id) });
+  }
+
+  @FieldResolver(() => Event, { nullable: true, description: "The newest entry of the timeline." })
+  async lastEvent(@Root() { id }: IncidentRow, @Ctx() { loaders }: Context): Promise<PublishedEvent | null> {
+    const [row, epoch] = await Promise.all([loaders.load(lastEventOf, id), loaders.load(epochOf, "")]);
+    return row && publish(row, epoch!);
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.raiseIncident.permission)
+  async raiseIncident(
+    @Arg("input", () => RaiseIncidentInput) input: InstanceType<typeof RaiseIncidentInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.raiseIncident(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.acknowledgeIncident.permission)
+  async acknowledgeIncident(
+    @Arg("input", () => AcknowledgeIncidentInput) input: InstanceType<typeof AcknowledgeIncidentInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.acknowledgeIncident(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.assignIncident.permission)
+  async assignIncident(
+    @Arg("input", () => AssignIncidentInput) input: InstanceType<typeof AssignIncidentInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.assignIncident(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.setSeverity.permission)
+  async setSeverity(
+    @Arg("input", () => SetSeverityInput) input: InstanceType<typeof SetSeverityInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.setSeverity(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.addNote.permission)
+  async addNote(@Arg("input", () => AddNoteInput) input: InstanceType<typeof AddNoteInput>, @Ctx() { scope }: Context) {
+    return payload(input, () => service.addNote(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.snoozeIncident.permission)
+  async snoozeIncident(
+    @Arg("input", () => SnoozeIncidentInput) input: InstanceType<typeof SnoozeIncidentInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.snoozeIncident(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.mergeIncidents.permission)
+  async mergeIncidents(
+    @Arg("input", () => MergeIncidentsInput) input: InstanceType<typeof MergeIncidentsInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.mergeIncidents(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.resolveIncident.permission)
+  async resolveIncident(
+    @Arg("input", () => ResolveIncidentInput) input: InstanceType<typeof ResolveIncidentInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.resolveIncident(scope, input));
+  }
+
+  @Mutation(() => IncidentPayload)
+  @Requires(service.reopenIncident.permission)
+  async reopenIncident(
+    @Arg("input", () => ReopenIncidentInput) input: InstanceType<typeof ReopenIncidentInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => service.reopenIncident(scope, input));
+  }
+
+  @Mutation(() => BulkIncidentsPayload)
+  @Requires(service.acknowledgeIncidents.permission)
+  async acknowledgeIncidents(
+    @Arg("input", () => BulkIncidentsInput) input: InstanceType<typeof BulkIncidentsInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => bulk(service.acknowledgeIncidents(scope, input)), { incidents: [] });
+  }
+
+  @Mutation(() => BulkIncidentsPayload)
+  @Requires(service.resolveIncidents.permission)
+  async resolveIncidents(
+    @Arg("input", () => BulkIncidentsInput) input: InstanceType<typeof BulkIncidentsInput>,
+    @Ctx() { scope }: Context,
+  ) {
+    return payload(input, () => bulk(service.resolveIncidents(scope, input)), { incidents: [] });
+  }
+}
+
+const epochOf = async (db: Parameters<typeof headOf>[0], keys: readonly string[]) => {
+  const { epoch } = await headOf(db);
+  return keys.map(() => epoch);
+};
+
+/** The incident an event happened to: added here, because the events' floor does not know incidents. */
+@Resolver(() => Event)
+export class EventIncidentResolver {
+  @FieldResolver(() => Incident, { nullable: true })
+  async incident(@Root() { incidentId }: PublishedEvent, @Ctx() { loaders }: Context): Promise<IncidentRow | null> {
+    return incidentId ? loaders.load(incidentById, incidentId) : null;
+  }
+}

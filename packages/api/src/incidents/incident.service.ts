@@ -1,0 +1,327 @@
+import { and, eq, inArray, lte, type SQL, sql } from "drizzle-orm";
+import { z } from "zod";
+import { type Db, violatedConstraint } from "../db/database.js";
+import { AppError } from "../kernel/app-error.js";
+import { type Act, command } from "../kernel/command.js";
+import { duration } from "../kernel/durations.js";
+import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
+import { allowedFrom, type IncidentAction, TRANSITIONS } from "./incident.state.js";
+import { type IncidentRow, incidents } from "./incident.table.js";
+import { about, raiseMany } from "./raise.js";
+
+const id = z.uuid().describe("The incident.");
+const severity = z.enum(SEVERITIES);
+const reason = z.string().trim().max(2000).optional();
+
+export const raiseIncident = command({
+  permission: "incident:raise",
+  input: z.object({
+    title: z.string().trim().min(1).max(300),
+    severity,
+    description: z.string().max(20_000).optional(),
+    category: z.enum(CATEGORIES).optional(),
+    serviceId: z.uuid().optional(),
+    dedupKey: z
+      .string()
+      .trim()
+      .min(1)
+      .max(300)
+      .optional()
+      .describe("Raising it again while it is open counts a duplicate."),
+    source: z.string().trim().min(1).max(100).optional().describe("What raised it; the caller's name when absent."),
+    evidence: z.unknown().optional().describe("Anything that helps; at most 64 KiB as JSON."),
+  }),
+  async run(act, { source = act.scope.principal.name, ...given }) {
+    if (JSON.stringify(given.evidence ?? null).length > 65_536)
+      throw new AppError("BAD_INPUT", "evidence: it is larger than 64 KiB.", { field: "evidence" });
+    const [raised] = await raiseMany(act, [{ ...given, source }]).catch(refuseUnknownService(given.serviceId));
+    return { incident: raised!.incident };
+  },
+});
+
+export const acknowledgeIncident = command({
+  permission: "incident:respond",
+  input: z.object({ id }),
+  async run(act, { id }) {
+    const incident = await change(act, id, "acknowledge", acknowledged(act));
+    act.emit({
+      type: "incident.acknowledged",
+      summary: `${act.scope.principal.name} acknowledged`,
+      ...about(incident),
+    });
+    return { incident };
+  },
+});
+
+export const acknowledgeIncidents = command({
+  permission: "incident:respond",
+  input: z.object({ ids: z.array(id).min(1).max(500), resolution: reason }),
+  run: (act, { ids }) =>
+    changeMany(act, ids, "acknowledge", acknowledged(act), (incident) =>
+      act.emit({
+        type: "incident.acknowledged",
+        summary: `${act.scope.principal.name} acknowledged`,
+        ...about(incident),
+      }),
+    ),
+});
+
+export const assignIncident = command({
+  permission: "incident:respond",
+  input: z.object({
+    id,
+    assignee: z.string().trim().min(1).max(200).nullable().describe("Null takes the assignment away."),
+  }),
+  async run(act, { id, assignee }) {
+    const incident = await change(act, id, "edit", { assignee });
+    act.emit({
+      type: "incident.assigned",
+      summary: assignee ? `Assigned to ${assignee}` : "Assigned to nobody",
+      ...about(incident),
+      payload: { assignee },
+    });
+    return { incident };
+  },
+});
+
+export const setSeverity = command({
+  permission: "incident:respond",
+  input: z.object({ id, severity, reason }),
+  async run(act, { id, severity, reason }) {
+    const before = await lock(act.db, id);
+    const incident = await change(act, id, "edit", {
+      severity,
+      peakSeverity: sql`least(${incidents.peakSeverity}, ${severity})`,
+    });
+    const summary = `Severity ${before.severity} → ${severity}${reason ? `: ${reason}` : ""}`;
+    act.emit({
+      type: "incident.severity_changed",
+      summary,
+      ...about(incident),
+      payload: { from: before.severity, to: severity, reason: reason ?? null },
+    });
+    return { incident };
+  },
+});
+
+export const addNote = command({
+  permission: "incident:respond",
+  input: z.object({ id, text: z.string().trim().min(1).max(20_000) }),
+  async run(act, { id, text }) {
+    const incident = await lock(act.db, id);
+    act.emit({
+      type: "incident.note_added",
+      summary: text.split("\n")[0]!.slice(0, 200),
+      ...about(incident),
+      payload: { text },
+    });
+    return { incident };
+  },
+});
+
+export const snoozeIncident = command({
+  permission: "incident:respond",
+  input: z.object({ id, for: duration(60_000, 30 * 86_400_000).describe("From one minute to 30 days.") }),
+  async run(act, { id, for: ms }) {
+    const until = new Date(act.now.getTime() + ms);
+    const incident = await change(act, id, "snooze", { snoozedUntil: until });
+    act.emit({
+      type: "incident.snoozed",
+      summary: `Snoozed until ${until.toISOString()}`,
+      ...about(incident),
+      payload: { until },
+    });
+    return { incident };
+  },
+});
+
+export const resolveIncident = command({
+  permission: "incident:respond",
+  input: z.object({ id, resolution: reason }),
+  async run(act, { id, resolution }) {
+    const incident = await change(act, id, "resolve", resolved(act, resolution));
+    act.emit({
+      type: "incident.resolved",
+      summary: resolution ?? "Resolved",
+      ...about(incident),
+      payload: { resolution: resolution ?? null },
+    });
+    return { incident };
+  },
+});
+
+export const resolveIncidents = command({
+  permission: "incident:respond",
+  input: z.object({ ids: z.array(id).min(1).max(500), resolution: reason }),
+  run: (act, { ids, resolution }) => resolveMany(act, ids, resolution),
+});
+
+/** Resolves what is open of these; used by people in bulk and by signals whose cause is gone. */
+export function resolveMany(act: Act, ids: string[], resolution: string | undefined) {
+  return changeMany(act, ids, "resolve", resolved(act, resolution), (incident) =>
+    act.emit({
+      type: "incident.resolved",
+      summary: resolution ?? "Resolved",
+      ...about(incident),
+      payload: { resolution: resolution ?? null },
+    }),
+  );
+}
+
+export const reopenIncident = command({
+  permission: "incident:respond",
+  input: z.object({ id, reason }),
+  async run(act, { id, reason }) {
+    const reopened = {
+      resolvedAt: null,
+      resolvedBy: null,
+      resolution: null,
+      acknowledgedAt: null,
+      acknowledgedBy: null,
+    };
+    const incident = await change(act, id, "reopen", reopened).catch((error) => {
+      if (violatedConstraint(error) !== "incidents_open_dedup_key") throw error;
+      throw new AppError("CONFLICT", "The same trouble has another open incident already; reopen would make two.", {
+        field: "id",
+      });
+    });
+    act.emit({
+      type: "incident.reopened",
+      summary: reason ?? "Reopened",
+      ...about(incident),
+      payload: { reason: reason ?? null },
+    });
+    return { incident };
+  },
+});
+
+export const mergeIncidents = command({
+  permission: "incident:respond",
+  input: z.object({ intoId: id, fromIds: z.array(id).min(1).max(100) }),
+  async run(act, { intoId, fromIds }) {
+    if (fromIds.includes(intoId))
+      throw new AppError("BAD_INPUT", "fromIds: an incident cannot be merged into itself.", { field: "fromIds" });
+    const rows = await act.db
+      .select()
+      .from(incidents)
+      .where(inArray(incidents.id, [intoId, ...fromIds]))
+      .orderBy(incidents.id)
+      .for("update");
+    const into = rows.find((row) => row.id === intoId);
+    if (!into) throw notFound(intoId, "intoId");
+    if (TRANSITIONS.edit[into.status] === "REFUSED") throw refused(into, "edit");
+    const from = rows.filter((row) => row.id !== intoId);
+    const { refusals } = await changeMany(act, fromIds, "merge", { mergedIntoId: intoId }, (incident) =>
+      act.emit({
+        type: "incident.merged",
+        summary: `Merged into #${into.number}`,
+        ...about(incident),
+        payload: { intoId },
+      }),
+    );
+    if (refusals[0]) throw refusals[0];
+    // What had been merged into one of them follows, so that every merged incident points at an open one.
+    await act.db.update(incidents).set({ mergedIntoId: intoId }).where(inArray(incidents.mergedIntoId, fromIds));
+    const incident = await change(act, intoId, "edit", {
+      duplicateCount: sql`${incidents.duplicateCount} + ${from.reduce((sum, row) => sum + row.duplicateCount + 1, 0)}`,
+      peakSeverity: [into, ...from].map((row) => row.peakSeverity).sort()[0]!,
+      firstSeenAt: new Date(Math.min(...[into, ...from].map((row) => row.firstSeenAt.getTime()))),
+    });
+    act.emit({
+      type: "incident.absorbed",
+      summary: `Took in ${from.map((row) => `#${row.number}`).join(", ")}`,
+      ...about(incident),
+      payload: { fromIds },
+    });
+    return { incident };
+  },
+});
+
+/** Brings back the incidents whose snooze is over. @returns how many */
+export async function wakeSnoozed(act: Act): Promise<number> {
+  const woken = await act.db
+    .update(incidents)
+    .set({ status: "TRIGGERED", snoozedUntil: null, updatedAt: act.now })
+    .where(and(eq(incidents.status, "SNOOZED"), lte(incidents.snoozedUntil, act.now)))
+    .returning();
+  for (const incident of woken) act.emit({ type: "incident.woken", summary: "The snooze is over", ...about(incident) });
+  return woken.length;
+}
+
+type Changes = Partial<{ [Column in keyof IncidentRow]: IncidentRow[Column] | SQL }>;
+
+const acknowledged = ({ now, scope }: Act): Changes => ({
+  acknowledgedAt: now,
+  acknowledgedBy: scope.principal.name,
+  snoozedUntil: null,
+});
+const resolved = ({ now, scope }: Act, resolution: string | undefined): Changes => ({
+  resolvedAt: now,
+  resolvedBy: scope.principal.name,
+  resolution: resolution ?? null,
+  snoozedUntil: null,
+});
+
+/** One conditional update decides the race; reading first would only widen it. */
+async function change(act: Act, id: string, action: IncidentAction, changes: Changes): Promise<IncidentRow> {
+  const [incident] = await update(act, [id], action, changes);
+  if (incident) return incident;
+  throw refused(await lock(act.db, id), action);
+}
+
+/** The same for many: what can be changed is, what cannot is told. */
+async function changeMany(
+  act: Act,
+  ids: string[],
+  action: IncidentAction,
+  changes: Changes,
+  each: (incident: IncidentRow) => void,
+) {
+  const changed = await update(act, ids, action, changes);
+  for (const incident of changed) each(incident);
+  const missed = ids.filter((id) => !changed.some((incident) => incident.id === id));
+  const rows = missed.length > 0 ? await act.db.select().from(incidents).where(inArray(incidents.id, missed)) : [];
+  const refusals = missed.map((id) => {
+    const row = rows.find((candidate) => candidate.id === id);
+    return row ? refused(row, action) : notFound(id, "ids");
+  });
+  return { incidents: changed, refusals };
+}
+
+async function update(
+  { db, now }: Act,
+  ids: string[],
+  action: IncidentAction,
+  changes: Changes,
+): Promise<IncidentRow[]> {
+  const from = allowedFrom(action);
+  const status = sql.join(
+    from.map((status) => sql`when ${status} then ${TRANSITIONS[action][status]}`),
+    sql` `,
+  );
+  return db
+    .update(incidents)
+    .set({ ...changes, status: sql`case ${incidents.status} ${status} end`, updatedAt: now })
+    .where(and(inArray(incidents.id, ids), inArray(incidents.status, from)))
+    .returning();
+}
+
+async function lock(db: Db, id: string): Promise<IncidentRow> {
+  const [incident] = await db.select().from(incidents).where(eq(incidents.id, id)).for("update");
+  if (!incident) throw notFound(id, "id");
+  return incident;
+}
+
+const notFound = (id: string, field: string) => new AppError("NOT_FOUND", `There is no incident ${id}.`, { field });
+
+const refused = ({ number, status, acknowledgedBy }: IncidentRow, action: IncidentAction) =>
+  new AppError(
+    "CONFLICT",
+    `Incident #${number} is ${status}${status === "ACKNOWLEDGED" && acknowledgedBy ? ` by ${acknowledgedBy}` : ""}; ${action} needs ${allowedFrom(action).join(" or ")}.`,
+    { field: "id", status },
+  );
+
+const refuseUnknownService = (serviceId: string | undefined) => (error: unknown) => {
+  if (!violatedConstraint(error)?.includes("service_id")) throw error;
+  throw new AppError("NOT_FOUND", `serviceId: there is no service ${serviceId}.`, { field: "serviceId" });
+};

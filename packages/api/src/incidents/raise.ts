@@ -1,0 +1,181 @@
+import { and, eq, inArray, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
+import type { Act } from "../kernel/command.js";
+import type { IncidentCategory, Severity } from "../kernel/vocabulary.js";
+import { OPEN_STATUSES } from "./incident.state.js";
+import { type IncidentRow, incidents } from "./incident.table.js";
+
+/** What is known of a trouble when it is raised. The same `dedupKey` means the same trouble while it is open. */
+export interface NewIncident {
+  title: string;
+  severity: Severity;
+  description?: string;
+  category?: IncidentCategory;
+  serviceId?: string | null;
+  dedupKey?: string | null;
+  source: string;
+  evidence?: unknown;
+}
+
+export interface Raised {
+  incident: IncidentRow;
+  /** False: it was open already, and this one was counted as its duplicate. */
+  isNew: boolean;
+}
+
+/**
+ * Opens incidents, or counts duplicates of open ones. Set-based: one raise or a storm of thousands takes the same few
+ * statements. Two raises of one key race on the partial unique index: exactly one inserts, the other counts.
+ * @returns one entry per given incident, in order
+ */
+export async function raiseMany(act: Act, given: NewIncident[]): Promise<Raised[]> {
+  const raised: Raised[] = new Array(given.length);
+  let left = [...given.keys()];
+  while (left.length > 0) {
+    const open = await lockOpen(act, keysOf(given, left));
+    const duplicates = left.filter((i) => open.has(given[i]!.dedupKey ?? ""));
+    await countDuplicates(act, given, duplicates, open, raised);
+    await insertNew(
+      act,
+      given,
+      firstOfEachKey(
+        given,
+        left.filter((i) => !duplicates.includes(i)),
+      ),
+      raised,
+    );
+    // Left over: the later ones of a key within this batch, and those whose key somebody else opened a moment ago.
+    left = left.filter((i) => !raised[i]);
+  }
+  return raised;
+}
+
+const keysOf = (given: NewIncident[], indexes: number[]): string[] =>
+  [...new Set(indexes.flatMap((i) => given[i]!.dedupKey ?? []))].sort();
+
+function firstOfEachKey(given: NewIncident[], indexes: number[]): number[] {
+  const seen = new Set<string>();
+  return indexes.filter((i) => {
+    const key = given[i]!.dedupKey;
+    if (!key) return true;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+/** The open incident of each key, locked in the order of the keys; a merged one stands for what it was merged into. */
+async function lockOpen({ db }: Act, keys: string[]): Promise<Map<string, IncidentRow>> {
+  if (keys.length === 0) return new Map();
+  const open = inArray(incidents.status, [...OPEN_STATUSES]);
+  const rows = await db
+    .select()
+    .from(incidents)
+    .where(and(inArray(incidents.dedupKey, keys), open))
+    .orderBy(incidents.dedupKey)
+    .for("update");
+  const merged = alias(incidents, "merged");
+  const aliases = await db
+    .select({ key: merged.dedupKey, incident: incidents })
+    .from(merged)
+    .innerJoin(incidents, eq(incidents.id, merged.mergedIntoId))
+    .where(and(inArray(merged.dedupKey, keys), eq(merged.status, "MERGED"), open));
+  return new Map([
+    ...aliases.map((row) => [row.key!, row.incident] as const),
+    ...rows.map((row) => [row.dedupKey!, row] as const),
+  ]);
+}
+
+async function insertNew(
+  { db, now, emit }: Act,
+  given: NewIncident[],
+  indexes: number[],
+  raised: Raised[],
+): Promise<void> {
+  if (indexes.length === 0) return;
+  const values = indexes.map((i) => {
+    const { severity, ...incident } = given[i]!;
+    return {
+      ...incident,
+      severity,
+      peakSeverity: severity,
+      firstSeenAt: now,
+      lastSeenAt: now,
+      createdAt: now,
+      updatedAt: now,
+    };
+  });
+  const rows = await db
+    .insert(incidents)
+    .values(values)
+    .onConflictDoNothing({
+      target: incidents.dedupKey,
+      where: sql`${incidents.status} in ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')`,
+    })
+    .returning();
+  const byKey = new Map(rows.filter((row) => row.dedupKey).map((row) => [row.dedupKey!, row]));
+  const withoutKey = rows.filter((row) => !row.dedupKey);
+  for (const i of indexes) {
+    const key = given[i]!.dedupKey;
+    const incident = key ? byKey.get(key) : withoutKey.shift();
+    if (!incident) continue;
+    raised[i] = { incident, isNew: true };
+    emit({
+      type: "incident.raised",
+      summary: `${incident.severity} ${incident.title}`,
+      ...about(incident),
+      payload: { source: incident.source, category: incident.category },
+    });
+  }
+}
+
+async function countDuplicates(
+  { db, now, emit }: Act,
+  given: NewIncident[],
+  indexes: number[],
+  open: Map<string, IncidentRow>,
+  raised: Raised[],
+): Promise<void> {
+  const targets = new Map<string, { count: number; severity: Severity; before: IncidentRow }>();
+  for (const i of indexes) {
+    const before = open.get(given[i]!.dedupKey!)!;
+    const target = targets.get(before.id) ?? { count: 0, severity: before.severity, before };
+    target.count++;
+    if (given[i]!.severity < target.severity) target.severity = given[i]!.severity;
+    targets.set(before.id, target);
+  }
+  if (targets.size === 0) return;
+  const ids = [...targets.keys()];
+  const column = <T>(pick: (target: { count: number; severity: Severity }) => T) =>
+    sql.param([...targets.values()].map(pick));
+  const rows = await db
+    .update(incidents)
+    .set({
+      duplicateCount: sql`${incidents.duplicateCount} + given.count`,
+      severity: sql`least(${incidents.severity}, given.severity)`,
+      peakSeverity: sql`least(${incidents.peakSeverity}, given.severity)`,
+      lastSeenAt: now,
+      updatedAt: now,
+    })
+    .from(
+      sql`unnest(${sql.param(ids)}::uuid[], ${column((t) => t.count)}::int[], ${column((t) => t.severity)}::text[]) AS given(id, count, severity)`,
+    )
+    .where(sql`${incidents.id} = given.id`)
+    .returning();
+  const updated = new Map((rows as unknown as IncidentRow[]).map((row) => [row.id, row]));
+  for (const { before } of targets.values()) {
+    const after = updated.get(before.id)!;
+    if (after.severity === before.severity) continue;
+    const summary = `Severity rose from ${before.severity} to ${after.severity}`;
+    emit({
+      type: "incident.severity_changed",
+      summary,
+      ...about(after),
+      payload: { from: before.severity, to: after.severity },
+    });
+  }
+  for (const i of indexes) raised[i] = { incident: updated.get(open.get(given[i]!.dedupKey!)!.id)!, isNew: false };
+}
+
+/** Where an event about an incident belongs. */
+export const about = ({ id, serviceId, severity }: IncidentRow) => ({ incidentId: id, serviceId, severity });

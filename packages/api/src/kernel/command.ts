@@ -1,0 +1,112 @@
+import type { z } from "zod";
+import type { Transaction } from "../db/database.js";
+import type { Scope } from "./app.js";
+import { AppError } from "./app-error.js";
+import { authorise, type Permission } from "./permissions.js";
+import type { Severity } from "./vocabulary.js";
+
+export interface NewEvent {
+  /** `<noun>.<past verb>`: `incident.acknowledged`. */
+  type: string;
+  /** One line for a person. */
+  summary: string;
+  incidentId?: string | null;
+  serviceId?: string | null;
+  severity?: Severity | null;
+  payload?: Record<string, unknown>;
+}
+
+export interface Act extends Transaction {
+  scope: Scope;
+  /** Numbered when the transaction commits, in the order of these calls. */
+  emit(event: NewEvent): void;
+  /** Told to every replica after the commit. */
+  hint(topic: string): void;
+}
+
+/**
+ * One transaction with its events: runs, appends the events as the last statement, commits, then hints.
+ * Everything that changes state goes through here.
+ */
+export async function act<Output>(scope: Scope, run: (act: Act) => Promise<Output>): Promise<Output> {
+  const { database, hints } = scope.app;
+  const topics = new Set<string>();
+  const result = await database.transaction(async (tx) => {
+    const emitted: (NewEvent & { at: number; actor: string })[] = [];
+    const output = await run({
+      ...tx,
+      scope,
+      emit: (event) => emitted.push({ ...event, at: tx.now.getTime(), actor: scope.principal.name }),
+      hint: (topic) => topics.add(topic),
+    });
+    if (emitted.length > 0) {
+      await tx.client.query("SELECT append_events($1)", [JSON.stringify(emitted)]);
+      topics.add("events");
+    }
+    return output;
+  });
+  for (const topic of topics) hints.publish(topic);
+  return result;
+}
+
+export interface Command<Input extends z.ZodObject, Output> {
+  (scope: Scope, input: z.input<Input>): Promise<Output>;
+  permission: Permission;
+  input: Input;
+  /** The same act inside a transaction that is already open: for rooms further right. */
+  within(act: Act, input: z.output<Input>): Promise<Output>;
+}
+
+/**
+ * A write: authorise, parse, one transaction with its events, hint.
+ * @throws {AppError} UNAUTHENTICATED, FORBIDDEN, BAD_INPUT, and what `run` refuses with
+ */
+export function command<Input extends z.ZodObject, Output>(definition: {
+  permission: Permission;
+  input: Input;
+  run(act: Act, input: z.output<Input>): Promise<Output>;
+}): Command<Input, Output> {
+  const { permission, input, run } = definition;
+  const perform = async (scope: Scope, raw: z.input<Input>): Promise<Output> => {
+    authorise(scope.principal, permission);
+    const parsed = parseInput(input, raw);
+    return act(scope, (tools) => run(tools, parsed));
+  };
+  return Object.assign(perform, { permission, input, within: run });
+}
+
+/** @throws {AppError} BAD_INPUT with `details.fields`: every field that is wrong, with its reason */
+export function parseInput<Input extends z.ZodObject>(schema: Input, raw: unknown): z.output<Input> {
+  const given = dropAbsent(schema, raw as Record<string, unknown>);
+  if (containsNul(given)) throw badInput([{ field: null, message: "Text may not contain the character U+0000." }]);
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw badInput(parsed.error.issues.map((issue) => ({ field: issue.path.join(".") || null, message: issue.message })));
+}
+
+/** GraphQL clients send null for "not given"; only a field that can be null takes it as a value. */
+function dropAbsent(schema: z.ZodObject, raw: Record<string, unknown>): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(schema.shape)) {
+    const value = raw[name];
+    const absent = value === undefined || (value === null && !(field as z.ZodType).safeParse(null).success);
+    if (!absent) given[name] = value;
+  }
+  return given;
+}
+
+function containsNul(value: unknown): boolean {
+  if (typeof value === "string") return value.includes("\u0000");
+  if (value instanceof Date || typeof value !== "object" || value === null) return false;
+  return Object.entries(value).some(([key, inner]) => key.includes("\u0000") || containsNul(inner));
+}
+
+export interface FieldError {
+  field: string | null;
+  message: string;
+}
+
+export const badInput = (fields: FieldError[]): AppError =>
+  new AppError("BAD_INPUT", fields.map((f) => (f.field ? `${f.field}: ${f.message}` : f.message)).join("; "), {
+    fields,
+  });

@@ -1,0 +1,60 @@
+import { CLOSE } from "@poppo-ops/plugins/wire";
+import type { Express } from "express";
+import { endedTokens, tokenAuthenticator } from "./access/authenticate-token.js";
+import type { Module } from "./engine/engine.js";
+import type { Connection } from "./graphql/context.js";
+import type { Authenticator, Credentials } from "./http/authenticate.js";
+import type { Connections } from "./http/connections.js";
+import { wakeSnoozed } from "./incidents/incident.service.js";
+import { type App, systemScope } from "./kernel/app.js";
+import { act } from "./kernel/command.js";
+import { ANONYMOUS, type Principal } from "./kernel/permissions.js";
+
+/** What the rooms give to the server: ways to prove who one is, routes, and what the engine looks after. */
+export interface Rooms {
+  authenticate(credentials: Credentials): Promise<Principal>;
+  onAlive(connection: Connection): void;
+  routes(web: Express): void;
+  modules: Module[];
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function openRooms(app: App, connections: Connections): Rooms {
+  const authenticators: Authenticator[] = [tokenAuthenticator(app)];
+  return {
+    async authenticate(credentials) {
+      for (const authenticator of authenticators) {
+        const principal = await authenticator(credentials);
+        if (principal) return principal;
+      }
+      return ANONYMOUS;
+    },
+    onAlive: () => {},
+    routes: () => {},
+    modules: [
+      {
+        name: "wake snoozed incidents",
+        batch: Number.POSITIVE_INFINITY,
+        everyMs: 1000,
+        step: () => act(systemScope(app), wakeSnoozed),
+      },
+      {
+        name: "close connections of ended tokens",
+        batch: Number.POSITIVE_INFINITY,
+        everyMs: 1000,
+        wakeOn: (topic) => topic === "access",
+        step: () => closeEnded(app, connections),
+      },
+    ],
+    start: async () => {},
+    stop: async () => {},
+  };
+}
+
+async function closeEnded(app: App, connections: Connections): Promise<number> {
+  const ids = new Set([...connections].flatMap(({ principal }) => (principal.kind === "token" ? [principal.id] : [])));
+  const ended = await endedTokens(app, [...ids]);
+  connections.close(new Set(ended), CLOSE.REVOKED, "the token was revoked or has expired");
+  return ended.length;
+}

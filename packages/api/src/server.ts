@@ -1,0 +1,155 @@
+import "reflect-metadata";
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { ensureFirstToken } from "./access/first-token.js";
+import { openDatabase } from "./db/database.js";
+import { migrate } from "./db/migrate.js";
+import { postgresHints, type RemoteHints } from "./db/postgres-hints.js";
+import { Engine } from "./engine/engine.js";
+import { EventLog } from "./events/event-log.js";
+import { FanOut } from "./events/fan-out.js";
+import { createApollo } from "./graphql/apollo.js";
+import { Operations } from "./graphql/operation.js";
+import { Connections } from "./http/connections.js";
+import { healthRoutes } from "./http/health.js";
+import { createHttpServer } from "./http/server.js";
+import { serveWebSocket } from "./http/websocket.js";
+import type { App } from "./kernel/app.js";
+import { AppError } from "./kernel/app-error.js";
+import { type Clock, systemClock } from "./kernel/clock.js";
+import { openRooms } from "./rooms.js";
+import { buildSchema } from "./schema.js";
+
+export interface ServerOptions {
+  databaseUrl: string;
+  host: string;
+  port: number;
+  adminToken?: string;
+  natsUrl?: string;
+  log: Logger;
+  version: string;
+  clock?: Clock;
+  poolSize?: number;
+  /** Replaces the bus between replicas; tests drop hints with it. */
+  hints?: (app: Pick<App, "clock" | "log" | "database">) => RemoteHints;
+}
+
+export interface RunningServer {
+  url: string;
+  app: App;
+  connections: Connections;
+  fanOut: FanOut;
+  log: EventLog;
+  /** The admin token, when it was made just now. */
+  firstToken?: string;
+  /** Not ready → stop accepting → close sockets in slices → finish what runs → let go of the database. */
+  stop(): Promise<void>;
+}
+
+/** Starts one replica. @throws {AppError} when the port is taken, and what the database answers */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { log, clock = systemClock } = options;
+  await migrate(options.databaseUrl);
+  const database = openDatabase({
+    url: options.databaseUrl,
+    poolSize: options.poolSize,
+    onError: (error) => log.warn({ err: error }, "a database connection broke"),
+  });
+  const hints = await openHints(options, { clock, log, database });
+  const app: App = { database, hints, clock, log };
+  const firstToken = await ensureFirstToken(app, options.adminToken);
+
+  const events = new EventLog(app);
+  const fanOut = new FanOut(app, events);
+  const engine = new Engine(app);
+  const connections = new Connections();
+  const rooms = openRooms(app, connections);
+  const operations = new Operations(await buildSchema());
+  const apollo = createApollo(app, operations);
+  await apollo.start();
+  await events.start();
+  fanOut.start();
+
+  const state = { ready: false, startedAt: clock.now(), version: options.version };
+  const http = createHttpServer({
+    app,
+    apollo,
+    operations,
+    authenticate: rooms.authenticate,
+    routes: (web) => {
+      healthRoutes(web, app, events, state);
+      rooms.routes(web);
+    },
+  });
+  const sockets = serveWebSocket({
+    app,
+    http,
+    operations,
+    log: events,
+    fanOut,
+    connections,
+    authenticate: rooms.authenticate,
+    onAlive: rooms.onAlive,
+  });
+  await listen(http, options.host, options.port);
+  await rooms.start();
+  engine.start(rooms.modules);
+  state.ready = true;
+
+  return {
+    url: urlOf(http, options.host),
+    app,
+    connections,
+    fanOut,
+    log: events,
+    firstToken,
+    async stop() {
+      state.ready = false;
+      const closed = once(http, "close");
+      http.close();
+      http.closeIdleConnections();
+      await sockets.stop();
+      http.closeAllConnections();
+      await closed;
+      await engine.stop();
+      await rooms.stop();
+      await fanOut.stop();
+      await events.stop();
+      await apollo.stop();
+      await hints.stop();
+      await database.close();
+    },
+  };
+}
+
+async function openHints(options: ServerOptions, parts: Pick<App, "clock" | "log" | "database">): Promise<RemoteHints> {
+  if (options.hints) return options.hints(parts);
+  if (!options.natsUrl) return postgresHints(parts, options.databaseUrl);
+  const { natsHints } = await import("./db/nats-hints.js");
+  return natsHints(parts, options.natsUrl);
+}
+
+async function listen(http: Server, host: string, port: number): Promise<void> {
+  http.listen(port, host);
+  try {
+    await once(http, "listening");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE")
+      throw new AppError(
+        "CONFLICT",
+        `Port ${port} on ${host} is taken by another program. Stop it, or set POPPO_PORT.`,
+      );
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+      throw new AppError("BAD_INPUT", `POPPO_HOST is "${host}", which is no address of this machine.`);
+    throw error;
+  }
+}
+
+function urlOf(http: Server, host: string): string {
+  const { port } = http.address() as AddressInfo;
+  const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
+}

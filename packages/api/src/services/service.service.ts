@@ -1,0 +1,81 @@
+import { eq, inArray } from "drizzle-orm";
+import { z } from "zod";
+import { violatedConstraint } from "../db/database.js";
+import { AppError } from "../kernel/app-error.js";
+import { type Act, command } from "../kernel/command.js";
+import { serviceDependencies, services } from "./service.table.js";
+
+const name = z.string().trim().min(1).max(100);
+const fields = {
+  description: z.string().max(4000).optional(),
+  owner: z.string().max(200).optional().describe("The team or person that answers for it."),
+  labels: z.record(z.string().max(100), z.string().max(200)).optional().describe("Text by name."),
+  dependsOnIds: z.array(z.uuid()).max(100).optional().describe("The services it needs; replaces the list."),
+};
+
+export const createService = command({
+  permission: "service:write",
+  input: z.object({ name, ...fields }),
+  async run(act, { dependsOnIds = [], ...values }) {
+    const [service] = await act.db.insert(services).values(values).returning().catch(refuseTakenName(values.name));
+    await setDependencies(act, service!.id, dependsOnIds);
+    act.emit({ type: "service.created", summary: `Service "${values.name}" was added`, serviceId: service!.id });
+    return { service: service! };
+  },
+});
+
+export const updateService = command({
+  permission: "service:write",
+  input: z.object({ id: z.uuid(), name: name.optional(), ...fields }),
+  async run(act, { id, dependsOnIds, ...values }) {
+    const [service] = await act.db
+      .update(services)
+      .set({ ...values, updatedAt: act.now })
+      .where(eq(services.id, id))
+      .returning()
+      .catch(refuseTakenName(values.name ?? ""));
+    if (!service) throw new AppError("NOT_FOUND", `There is no service ${id}.`, { field: "id" });
+    if (dependsOnIds) {
+      await act.db.delete(serviceDependencies).where(eq(serviceDependencies.serviceId, id));
+      await setDependencies(act, id, dependsOnIds);
+    }
+    act.emit({ type: "service.updated", summary: `Service "${service.name}" was changed`, serviceId: id });
+    return { service };
+  },
+});
+
+export const deleteService = command({
+  permission: "service:write",
+  input: z.object({ id: z.uuid() }),
+  async run({ db, emit }, { id }) {
+    const [service] = await db
+      .delete(services)
+      .where(eq(services.id, id))
+      .returning()
+      .catch((error) => {
+        if (!violatedConstraint(error)) throw error;
+        throw new AppError("IN_USE", `Service ${id} has incidents; their history would lose its subject.`, {
+          field: "id",
+        });
+      });
+    if (!service) throw new AppError("NOT_FOUND", `There is no service ${id}.`, { field: "id" });
+    emit({ type: "service.deleted", summary: `Service "${service.name}" was removed`, serviceId: id });
+    return { deletedId: id };
+  },
+});
+
+async function setDependencies({ db }: Act, serviceId: string, dependsOnIds: string[]): Promise<void> {
+  if (dependsOnIds.length === 0) return;
+  if (dependsOnIds.includes(serviceId))
+    throw new AppError("BAD_INPUT", "dependsOnIds: a service cannot depend on itself.", { field: "dependsOnIds" });
+  const known = await db.select({ id: services.id }).from(services).where(inArray(services.id, dependsOnIds));
+  const missing = dependsOnIds.find((id) => !known.some((service) => service.id === id));
+  if (missing)
+    throw new AppError("NOT_FOUND", `dependsOnIds: there is no service ${missing}.`, { field: "dependsOnIds" });
+  await db.insert(serviceDependencies).values(known.map(({ id }) => ({ serviceId, dependsOnId: id })));
+}
+
+const refuseTakenName = (taken: string) => (error: unknown) => {
+  if (violatedConstraint(error) !== "services_name") throw error;
+  throw new AppError("ALREADY_EXISTS", `name: there is a service "${taken}" already.`, { field: "name" });
+};
