@@ -1,6 +1,7 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { startEmbeddedPostgres } from "../embedded/embedded-postgres.js";
+import { takeOwnership } from "../embedded/owner-lock.js";
 
 /** The connection string of the server on which tests make their databases. Set before the run, it is used instead of ours. */
 export const TEST_POSTGRES = "POPPO_TEST_POSTGRES";
@@ -15,10 +16,10 @@ const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off",
 /** Starts one PostgreSQL for a test run and publishes it to the test processes. Returns what ends and removes it. */
 export async function startTestCluster(): Promise<() => Promise<void>> {
   if (process.env[TEST_POSTGRES]) return async () => {};
+  await removeAbandoned();
   const dataDir = await mkdtemp(join(PARENT, PREFIX));
   await chmod(dataDir, 0o755);
-  const lines: string[] = [];
-  const postgres = await startEmbeddedPostgres({ dataDir, log: (line) => lines.push(line), settings: FAST }).catch(async (error) => {
+  const postgres = await startEmbeddedPostgres({ dataDir, log: () => {}, settings: FAST }).catch(async (error) => {
     await rm(dataDir, { recursive: true, force: true });
     throw error;
   });
@@ -28,4 +29,21 @@ export async function startTestCluster(): Promise<() => Promise<void>> {
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });
   };
+}
+
+/** A run that was killed leaves its folder: one that had an owner, and has none now. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(PARENT)) {
+    const sockets = join(PARENT, name, "postgres/sockets");
+    if (!name.startsWith(PREFIX) || !(await hadOwner(sockets))) continue;
+    const lock = await takeOwnership(sockets).catch(() => undefined);
+    if (!lock) continue;
+    await rm(join(PARENT, name), { recursive: true, force: true });
+    await lock.release();
+  }
+}
+
+async function hadOwner(sockets: string): Promise<boolean> {
+  const names = await readdir(sockets).catch(() => []);
+  return names.some((name) => name.startsWith("owner."));
 }

@@ -34,14 +34,19 @@ async function drop(server: string, name: string): Promise<void> {
   await withClient(server, async (client) => {
     const leaked = await openConnections(client, name);
     await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-    if (leaked.length) throw new Error(`The test left ${leaked.length} connection(s) open; the last statements were: ${leaked.join(" / ")}`);
+    if (leaked.length)
+      throw new Error(
+        `The test left ${leaked.length} connection(s) open; the last statements were: ${leaked.join(" / ")}`,
+      );
   });
 }
 
 /** A client that has ended is gone from the server a moment later, so only what stays for two seconds counts. */
 async function openConnections(client: pg.Client, name: string): Promise<string[]> {
   for (let attempt = 0; ; attempt++) {
-    const { rows } = await client.query<{ query: string }>("SELECT query FROM pg_stat_activity WHERE datname = $1", [name]);
+    const { rows } = await client.query<{ query: string }>("SELECT query FROM pg_stat_activity WHERE datname = $1", [
+      name,
+    ]);
     if (rows.length === 0 || attempt === 100) return rows.map((row) => row.query || "(none)");
     await sleep(20);
   }
