@@ -24,6 +24,7 @@ const SOCKET_UNCLEAR: Record<string, string> = {
  * works and refuses us or our query: that is our configuration, so it is UNKNOWN.
  */
 const SQL_STATES: readonly [prefix: string, classify: Classify, what: string][] = [
+  ["57014", unknown, "server answers, but the query took longer than queryTimeoutMs"],
   ["57P03", crit, "not accepting connections"],
   ["57P0", crit, "the server is shutting down or has crashed"],
   ["53300", crit, "too many connections"],

@@ -37,6 +37,13 @@ const ready = z
       .max(60_000)
       .default(5_000)
       .describe("How long connecting and logging in may take, in ms, before the probe is UNKNOWN."),
+    queryTimeoutMs: z
+      .number()
+      .int()
+      .min(10)
+      .max(60_000)
+      .default(5_000)
+      .describe("How long a statement may take, in ms, before the server ends it and the probe is UNKNOWN."),
     query: z
       .string()
       .min(1)

@@ -44,7 +44,9 @@ async function observe({ client, connect }: Connection, config: ReadyConfig): Pr
   const start = performance.now();
   await connect(config.connectTimeoutMs);
   const connected = performance.now();
-  await client.query("BEGIN READ ONLY");
+  // The server must end a hanging statement by itself: it notices a closed socket only when it writes to it, and the
+  // sessions of many runs would use up its connections.
+  await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${config.queryTimeoutMs}`);
   const { rows } = await client.query<ServerState>(SERVER_STATE);
   const asked = performance.now();
   // The extended protocol takes one statement only: "COMMIT; DELETE …" cannot leave the read-only transaction.

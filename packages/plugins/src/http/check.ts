@@ -1,0 +1,31 @@
+import { defineProbe, type Outcome, unknown } from "../contract.js";
+import { resolveSecret, SecretError } from "../secret.js";
+import { classifyError } from "./classify-error.js";
+import { type CheckConfig, manifest } from "./config.js";
+import { exchange } from "./exchange.js";
+import { judge } from "./judge.js";
+import { redactUrl } from "./redact-url.js";
+
+/**
+ * There is no clock of its own: an answer that does not come ends with the signal, and the agent records the TIMEOUT.
+ * Slow is what `latencyMs` judges.
+ */
+export const check = defineProbe(manifest.probes.check, async (config, { signal, now }): Promise<Outcome> => {
+  const { url, method, body, maxBodyBytes, tls } = config;
+  try {
+    const headers = resolveHeaders(config);
+    const response = await exchange({ url, method, headers, body, maxBodyBytes, insecure: tls.insecure, signal });
+    return judge(response, config, now());
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof SecretError) return unknown(`${method} ${redactUrl(url)} was not sent: ${error.message}`);
+    const outcome = classifyError(error, `${method} ${redactUrl(url)}`);
+    if (outcome) return outcome;
+    throw new Error(`${method} ${redactUrl(url)} could not be sent`, { cause: error });
+  }
+});
+
+const resolveHeaders = ({ headers }: CheckConfig): Record<string, string> => ({
+  "user-agent": "poppo-ops",
+  ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), resolveSecret(value)])),
+});
