@@ -34,7 +34,10 @@ const config = {
 export async function generate() {
   const names = (await readdir(operationsFolder)).filter((name) => name.endsWith(".graphql")).sort();
   const documents = await Promise.all(
-    names.map(async (name) => ({ location: name, document: parse(await readFile(new URL(name, operationsFolder), "utf8")) })),
+    names.map(async (name) => ({
+      location: name,
+      document: parse(await readFile(new URL(name, operationsFolder), "utf8")),
+    })),
   );
   const code = await codegen({
     filename: fileURLToPath(generatedFile),
