@@ -11,11 +11,9 @@ const DOWN: Record<string, string> = {
   CERT_HAS_EXPIRED: "the certificate has expired",
   CERT_NOT_YET_VALID: "the certificate is not valid yet",
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed; trust it with NODE_EXTRA_CA_CERTS or set tls.insecure",
-  SELF_SIGNED_CERT_IN_CHAIN:
-    "the certificate's authority is not trusted; add it with NODE_EXTRA_CA_CERTS or set tls.insecure",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    "the certificate's authority is not known; add it with NODE_EXTRA_CA_CERTS or set tls.insecure",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed; trust it with tls.ca or set tls.insecure",
+  SELF_SIGNED_CERT_IN_CHAIN: "the certificate's authority is not trusted; add it with tls.ca or set tls.insecure",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's authority is not known; add it with tls.ca or set tls.insecure",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the server does not send its whole certificate chain",
   CERT_REVOKED: "the certificate was revoked",
 };

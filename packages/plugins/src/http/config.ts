@@ -62,6 +62,11 @@ const check = z
           .superRefine(falling)
           .prefault({})
           .describe("Limits for the days until the certificate expires."),
+        ca: z
+          .string()
+          .startsWith("/")
+          .optional()
+          .describe("PEM file on the agent's host with the authorities to trust instead of the public ones."),
         insecure: z
           .boolean()
           .default(false)

@@ -8,6 +8,8 @@ export interface Request {
   method: string;
   headers: Record<string, string>;
   body?: string;
+  /** PEM of the authorities to trust; absent, the public ones. */
+  ca?: Buffer;
   insecure: boolean;
   maxBodyBytes: number;
   signal: AbortSignal;
@@ -43,6 +45,7 @@ export async function exchange({
   method,
   headers,
   body,
+  ca,
   insecure,
   maxBodyBytes,
   signal,
@@ -50,7 +53,7 @@ export async function exchange({
   signal.throwIfAborted();
   const start = performance.now();
   const send = url.toLowerCase().startsWith("https:") ? httpsRequest : httpRequest;
-  const request = send(url, { method, headers, agent: false, signal, rejectUnauthorized: !insecure });
+  const request = send(url, { method, headers, agent: false, signal, ca, rejectUnauthorized: !insecure });
   const phases = watchPhases(request, start);
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { crit, type Outcome, unknown } from "../contract.js";
 import { gradeFalling, gradeRising, worst } from "../ladder.js";
+import { redact } from "../redact.js";
 import type { Metrics } from "../wire.js";
 import type { Bounds, CheckConfig, Scalar } from "./config.js";
 import type { Response } from "./exchange.js";
@@ -19,7 +20,8 @@ export function judge(response: Response, config: CheckConfig, now: number): Out
   const { location } = response.headers;
   return {
     ...outcome,
-    summary: `${config.method} ${redactUrl(config.url)}: ${outcome.summary}`,
+    // The summary may quote what the target sent.
+    summary: redact(`${config.method} ${redactUrl(config.url)}: ${outcome.summary}`),
     metrics: { ...measured(response, daysLeft), ...measuredJson(config, json) },
     evidence: {
       url: redactUrl(config.url),

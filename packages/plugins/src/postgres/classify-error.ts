@@ -1,4 +1,5 @@
 import { crit, type Outcome, unknown } from "../contract.js";
+import { redact } from "../redact.js";
 
 type Classify = (summary: string) => Outcome;
 
@@ -44,7 +45,7 @@ export function classifyError(error: unknown, server: string, hasAnswered: boole
   const code = codes[0];
   if (code !== undefined && "severity" in (error as object)) {
     const [, classify, what] = SQL_STATES.find(([prefix]) => code.startsWith(prefix)) as (typeof SQL_STATES)[number];
-    return classify(`${server}: ${what}: ${message} (${code})`.slice(0, 450));
+    return classify(redact(`${server}: ${what}: ${message} (${code})`).slice(0, 450));
   }
   const down = codes.find((code) => code in SOCKET_DOWN);
   if (down) return crit(`${server}: ${SOCKET_DOWN[down]} (${down})`);

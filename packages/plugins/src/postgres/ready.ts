@@ -1,6 +1,7 @@
 import type { QueryConfig } from "pg";
 import { defineProbe, type Outcome, unknown } from "../contract.js";
 import { gradeRising } from "../ladder.js";
+import { redact } from "../redact.js";
 import { SecretError } from "../secret.js";
 import { classifyError } from "./classify-error.js";
 import { manifest, type ReadyConfig } from "./config.js";
@@ -24,7 +25,8 @@ export const ready = defineProbe(manifest.probes.ready, async (config, { signal 
     signal.throwIfAborted();
     const outcome = classifyError(error, server, connection.hasAnswered());
     if (outcome) return outcome;
-    throw new Error(`the probe of ${server} could not run`, { cause: error });
+    const reason = redact(error instanceof Error ? error.message : String(error));
+    throw new Error(`the probe of ${server} could not run: ${reason}`, { cause: error });
   } finally {
     connection.close();
   }

@@ -71,7 +71,7 @@ function judge(item: string, fileSystem: FileSystem, trends: Trends, config: Dis
   };
 }
 
-const critIf = (isBad: boolean) => (isBad ? "CRIT" : "OK");
+const critIf = (isBad: boolean): "CRIT" | "OK" => (isBad ? "CRIT" : "OK");
 
 function metrics(m: {
   usedPercent: number;
