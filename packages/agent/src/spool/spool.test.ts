@@ -29,7 +29,7 @@ const fill = (spool: Spool, count: number, evidence: { pad: string } | null = nu
 };
 
 /** Everything a sender would send: the summaries by number, and the gaps. */
-function drain(spool: Spool, from = 1) {
+function drain(spool: Spool, from = spool.acked + 1) {
   const rows = new Map<number, string>();
   const gaps: SpoolGap[] = [];
   for (let next = from; ; ) {
@@ -115,6 +115,17 @@ describe("the spool", () => {
     expect(gaps).toEqual([{ from: 7, to: gaps[0]?.to, reason: "CORRUPT" }]);
     expect(rows.size).toBe(20 - ((gaps[0]?.to ?? 0) - 6));
     expect(rows.size).toBeGreaterThanOrEqual(18);
+  });
+
+  test("gives a restored server what is still here again and calls the rest a gap", () => {
+    using folder = temporaryFolder();
+    const spool = open(folder.path);
+    fill(spool, 40);
+    spool.ack(40);
+    const { rows, gaps } = drain(spool, 1);
+    const firstKept = [...rows.keys()][0] ?? 41;
+    expect(gaps).toEqual([{ from: 1, to: firstKept - 1, reason: "CORRUPT" }]);
+    expect(rows.size).toBe(41 - firstKept);
   });
 
   test("one result the server will never take is given up as a gap", () => {

@@ -123,7 +123,7 @@ export class Spool {
    * one result when there is one, however large.
    */
   read(from: number, maxRows: number, maxBytes: number): ResultBatch {
-    const batch: ResultBatch = { epoch: this.epoch, from: Math.max(from, this.#acked + 1), results: [], gaps: [] };
+    const batch: ResultBatch = { epoch: this.epoch, from, results: [], gaps: [] };
     let bytes = 0;
     for (const { seq, body } of this.#records(batch.from)) {
       const next = batch.from + batch.results.length;
@@ -160,10 +160,10 @@ export class Spool {
    * server would take the new results for replays. They get new numbers, behind the server's.
    */
   resume(serverEpoch: string | null, serverAcked: number): void {
-    if (serverEpoch !== this.epoch) return;
-    this.flush();
     const forgotten = this.#metServer ? 0 : serverAcked - this.#inherited;
     this.#metServer = true;
+    if (serverEpoch !== this.epoch) return;
+    this.flush();
     if (forgotten > 0) this.#renumber(forgotten);
     this.ack(serverAcked);
   }

@@ -1,0 +1,44 @@
+import { writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../testing/temporary-folder.js";
+import { loadConfig } from "./config.js";
+
+function load(text: string, env: NodeJS.ProcessEnv = {}) {
+  const folder = temporaryFolder();
+  onTestFinished(() => folder[Symbol.dispose]());
+  writeFileSync(join(folder.path, "agent.yaml"), text);
+  writeFileSync(join(folder.path, "policy.yaml"), "maxRisk: R0\n");
+  return { folder: folder.path, read: () => loadConfig(join(folder.path, "agent.yaml"), env) };
+}
+
+test("needs the server alone and fills in the rest", () => {
+  const { read, folder } = load("server: http://poppo.example:3000\ndataDir: data\n", { POPPO_ENROLMENT_TOKEN: "t" });
+  expect(read()).toMatchObject({
+    name: hostname(),
+    dataDir: join(folder, "data"),
+    enrolmentToken: "t",
+    policy: { maxRisk: "R1", allow: [] },
+    spool: { maxBytes: 67_108_864, maxAgeHours: 24 },
+    logLevel: "info",
+  });
+});
+
+test("reads the policy from its own file", () => {
+  expect(load("server: http://x\npolicyFile: policy.yaml\n").read().policy.maxRisk).toBe("R0");
+});
+
+test.each([
+  ["name: a\nsever: http://x\n", "agent.yaml:2: unknown key `sever`; did you mean `server`?"],
+  [
+    "server: http://x\npolicy:\n  allow:\n    - remediaton: docker.*\n",
+    "agent.yaml:4: unknown key `policy.allow.0.remediaton`; did you mean `remediation`?",
+  ],
+  ["server: ftp://x\n", "agent.yaml:1: `server`: must be an http or https URL"],
+  ["server: http://x\nlogLevel: loud\n", "agent.yaml:2: `logLevel`: Invalid option"],
+  ["server: [\n", "agent.yaml: "],
+  ["server: http://x\npolicy: {}\npolicyFile: p\n", "has both `policy` and `policyFile`"],
+])("refuses %j and says where and why", (text, message) => {
+  expect(load(text).read).toThrow(message);
+});

@@ -1,0 +1,51 @@
+import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { ConfigError } from "./config.js";
+import { nearest } from "./nearest.js";
+
+/** Reads YAML by a schema. @throws {ConfigError} with one line per mistake: `file:line: what is wrong` */
+export function parseYaml<Schema extends z.ZodType>(file: string, text: string, schema: Schema): z.output<Schema> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [syntax] = document.errors;
+  if (syntax) throw new ConfigError(`${file}: ${syntax.message}`);
+
+  const parsed = schema.safeParse(document.toJS() ?? {});
+  if (parsed.success) return parsed.data;
+
+  const lineOf = (path: readonly PropertyKey[]): string => {
+    const parent = document.getIn(path.slice(0, -1), true) ?? document.contents;
+    const key = path.at(-1);
+    const pair = isMap(parent) ? parent.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+    const node = isScalar(pair?.key) ? pair.key : document.getIn(path, true);
+    const range = node && typeof node === "object" && "range" in node ? (node.range as [number] | null) : undefined;
+    return range ? `${file}:${lines.linePos(range[0]).line}` : file;
+  };
+  const problems = parsed.error.issues.flatMap((issue) =>
+    describe(issue, schema).map((it) => `${lineOf(it.path)}: ${it.text}`),
+  );
+  throw new ConfigError(problems.join("\n"));
+}
+
+function describe(issue: z.core.$ZodIssue, schema: z.ZodType): { path: PropertyKey[]; text: string }[] {
+  if (issue.code !== "unrecognized_keys")
+    return [{ path: issue.path, text: `\`${issue.path.join(".")}\`: ${issue.message}` }];
+  const known = keysAt(schema, issue.path);
+  return issue.keys.map((key) => {
+    const meant = nearest(key, known);
+    const hint = meant ? `; did you mean \`${meant}\`?` : `; known are ${known.join(", ")}`;
+    return { path: [...issue.path, key], text: `unknown key \`${[...issue.path, key].join(".")}\`${hint}` };
+  });
+}
+
+/** The keys an object schema knows at `path`, through optionals, defaults and lists. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  for (const key of [...path, undefined]) {
+    while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault) at = at.unwrap();
+    if (key === undefined) break;
+    if (at instanceof z.ZodArray) at = at.element;
+    else if (at instanceof z.ZodObject) at = at.shape[String(key)];
+  }
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
