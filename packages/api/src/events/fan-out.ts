@@ -63,6 +63,9 @@ export class FanOut {
       const reason = gapReason(from, this.log.position());
       if (reason) subscriber.send(await query.renderGap(reason));
       position = reason ? 0 : from.seq;
+    } else {
+      // Without a cursor to begin with, a client whose connection broke before the first event could not resume.
+      subscriber.send(await this.emptyPage(query, position));
     }
     this.place(subscriber, query, position);
     void subscriber.ended.then(() => this.leave(subscriber, query.key));
@@ -121,7 +124,7 @@ export class FanOut {
       await this.letDrain(group);
       await turn();
     }
-    if (wasBehind) await this.write(group, await this.emptyPage(group));
+    if (wasBehind) await this.write(group, await this.emptyPage(group.query, group.position));
   }
 
   /** Pages of a catch-up end at multiples of PAGE, so that readers from different cursors soon share them. */
@@ -189,8 +192,15 @@ export class FanOut {
     for (const member of group.members) if (member.isOverflowing) member.terminate();
   }
 
-  private emptyPage({ query, position }: ReaderGroup): Promise<string> {
-    return query.render([], position, position === this.log.head);
+  /** A heartbeat: no events, only where the reader stands. */
+  private async emptyPage(query: SharedQuery, position: number): Promise<string> {
+    const caughtUp = position === this.log.head;
+    const memoKey = `${position}:${caughtUp}:empty:${query.key}`;
+    const known = this.memo.get(memoKey)?.body;
+    if (known) return known;
+    const body = await query.render([], position, caughtUp);
+    this.remember(memoKey, { to: position, body });
+    return body;
   }
 
   /** Two groups of one query at one position are one group. */
@@ -211,7 +221,7 @@ export class FanOut {
       for (const groups of this.groups.values()) {
         for (const group of groups) {
           if (group.running || group.sentAt > due || signal.aborted) continue;
-          await this.write(group, await this.emptyPage(group)).catch(() => {});
+          await this.write(group, await this.emptyPage(group.query, group.position)).catch(() => {});
         }
       }
     }
