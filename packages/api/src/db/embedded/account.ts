@@ -9,13 +9,18 @@ export interface Account {
   gid: number;
 }
 
+/** Who this process is. */
+export function ourselves(): { uid: number; gid: number } {
+  return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
+}
+
 const UNPRIVILEGED = ["postgres", "_postgres", "nobody", "daemon", "www-data"];
 
 /**
  * Who runs PostgreSQL: we ourselves; or, when we are root, the owner of the data that already exists; or the first
  * unprivileged system user there is. `initdb` looks its user up by name, so a bare number does not do.
  */
-export function chooseAccount(self: { uid: number; gid: number }, dataOwnerUid: number | undefined): Account {
+export function chooseAccount(self: { uid: number; gid: number }, dataOwnerUid?: number): Account {
   if (self.uid !== 0) return { name: `uid ${self.uid}`, ...self };
   const accounts = readAccounts();
   if (dataOwnerUid) {

@@ -3,7 +3,7 @@ import { chmod, cp, mkdtemp, readdir, readFile, rename, rm, stat, symlink } from
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
-import { type Account, canEnter } from "./account.js";
+import { type Account, canEnter, ourselves } from "./account.js";
 import { claimFolder } from "./own-folder.js";
 
 export interface Binaries {
@@ -85,7 +85,7 @@ async function copyToCache(
   const refusals: string[] = [];
   for (const cache of caches) {
     try {
-      await claimFolder(cache, 0o755, [process.getuid?.() ?? 0]);
+      await claimFolder(cache, 0o755, [ourselves().uid]);
       if (!canEnter(account, cache)) throw new Error(`${account.name} cannot enter it`);
       return join(await copyOnce(native, cache, name), "native");
     } catch (error) {
@@ -136,7 +136,7 @@ async function filesIn(root: string): Promise<string[]> {
 }
 
 function cacheFolders(): string[] {
-  const uid = process.getuid?.() ?? 0;
+  const { uid } = ourselves();
   const preferred =
     uid === 0 ? "/var/cache/poppo-ops" : join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "poppo-ops");
   return [preferred, `/tmp/poppo-ops-cache-${uid}`];

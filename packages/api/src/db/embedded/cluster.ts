@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chown, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Account } from "./account.js";
@@ -17,11 +17,13 @@ export async function provideCluster(
   binaries: Binaries,
   signal: AbortSignal,
 ): Promise<string> {
+  if (!(await isThere(home.data))) return initialise(home, account, binaries, signal);
   const major = await readFile(join(home.data, "PG_VERSION"), "utf8").then(
-    (found) => found.trim(),
-    () => undefined,
+    (content) => content.trim(),
+    (cause) => {
+      throw new Error(`${home.data} is no PostgreSQL data directory, or not readable: ${cause.message}`, { cause });
+    },
   );
-  if (major === undefined) return initialise(home, account, binaries, signal);
   if (major === binaries.major) return readPassword(home);
   throw new Error(
     `The database in ${home.data} was made by PostgreSQL ${major}, and this release runs PostgreSQL ${binaries.major}. Take a backup with the release that made it and restore it into an empty POPPO_DATA_DIR, or set DATABASE_URL to a PostgreSQL ${major} server.`,
@@ -87,7 +89,7 @@ async function keepPassword(path: string, password: string): Promise<void> {
 async function readPassword(home: Home): Promise<string> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
   try {
-    return (await readFile(home.password, { encoding: "utf8", flag: flags as unknown as string })).trim();
+    return (await readFile(home.password, { encoding: "utf8", flag: flags })).trim();
   } catch (cause) {
     const message = `The password of the database cannot be read from ${home.password}: ${(cause as Error).message}. Start as the user that made it, or bring the file back from a backup.`;
     throw new Error(message, { cause });
@@ -98,4 +100,14 @@ async function sync(folder: string): Promise<void> {
   const handle = await open(folder);
   await handle.sync();
   await handle.close();
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );
 }

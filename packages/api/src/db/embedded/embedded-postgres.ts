@@ -7,6 +7,7 @@ import { clearOrphan } from "./orphan.js";
 import { AlreadyOwned, takeOwnership } from "./owner-lock.js";
 import { type Postmaster, startPostmaster } from "./postmaster.js";
 import { settingArguments } from "./settings.js";
+import { Supervisor } from "./supervisor.js";
 
 export interface EmbeddedPostgres {
   /** Connection options for node-postgres. */
@@ -52,7 +53,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         log: (line) => log(line, { source: "postgres" }),
         signal,
       });
-    const first = await launch(signal);
+    const first = await whenMemoryIsFree(launch, signal, log);
     const connection = await provideApplicationDatabase(home.sockets, password).catch(async (error) => {
       await first.stop();
       throw error;
@@ -88,60 +89,19 @@ async function own(home: Home) {
   }
 }
 
-const FIRST_RESTART_MS = 100;
-const LONGEST_RESTART_MS = 10_000;
-/** After so long without a crash the next one is not taken for the same trouble. */
-const CALM_MS = 60_000;
-
-/** Keeps one PostgreSQL running until it is stopped. */
-class Supervisor {
-  private readonly stopping = new AbortController();
-  private readonly running: Promise<void>;
-  private delayMs = FIRST_RESTART_MS;
-
-  constructor(
-    private current: Postmaster,
-    private readonly launch: (signal: AbortSignal) => Promise<Postmaster>,
-    private readonly onCrash: (error: Error) => void,
-  ) {
-    this.running = this.run(this.stopping.signal);
-  }
-
-  get pid(): number {
-    return this.current.pid;
-  }
-
-  async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.current.stop();
-    await this.running;
-    // A restart that had just come through when we were told to stop.
-    await this.current.stop();
-  }
-
-  private async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const calm = setTimeout(() => {
-        this.delayMs = FIRST_RESTART_MS;
-      }, CALM_MS).unref();
-      const reason = await this.current.ended;
-      clearTimeout(calm);
-      if (signal.aborted) return;
-      this.onCrash(new Error(`PostgreSQL ended unexpectedly (${reason}); starting it again`));
-      await this.restart(signal);
-    }
-  }
-
-  private async restart(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await sleep(this.delayMs, undefined, { signal }).catch(() => {});
-      this.delayMs = Math.min(this.delayMs * 2, LONGEST_RESTART_MS);
-      try {
-        this.current = await this.launch(signal);
-        return;
-      } catch (error) {
-        if (!signal.aborted) this.onCrash(error as Error);
-      }
+/** When a PostgreSQL was killed, its backends finish their statements first, and hold the shared memory until then. */
+async function whenMemoryIsFree(
+  launch: (signal: AbortSignal) => Promise<Postmaster>,
+  signal: AbortSignal,
+  log: EmbeddedPostgresOptions["log"],
+): Promise<Postmaster> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await launch(signal);
+    } catch (error) {
+      if (attempt === 60 || !(error as Error).message.includes("pre-existing shared memory block")) throw error;
+      log("Statements of a PostgreSQL that was killed still run; waiting for them to end");
+      await sleep(500, undefined, { signal });
     }
   }
 }

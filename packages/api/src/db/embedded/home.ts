@@ -1,6 +1,6 @@
 import { chown, lstat, mkdir, mkdtemp, readlink, realpath, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Account, barrier, canEnter, chooseAccount } from "./account.js";
+import { type Account, barrier, canEnter, chooseAccount, ourselves } from "./account.js";
 import { claimFolder } from "./own-folder.js";
 
 /** Where one database lives. `data` and `sockets` belong to the account; the folder and the password in it to us. */
@@ -64,7 +64,10 @@ async function relocate(
   elsewhere: string,
   log: (line: string) => void,
 ): Promise<void> {
-  await claimFolder(elsewhere, 0o711, [ourselves().uid]);
+  await claimFolder(elsewhere, 0o711, [ourselves().uid]).catch((cause) => {
+    const message = `PostgreSQL runs as ${account.name}, which cannot enter ${barrier(account, dirname(place))}, and the database cannot be kept in ${elsewhere} instead: ${cause.message}. Set POPPO_DATA_DIR to a place that ${account.name} can reach.`;
+    throw new Error(message, { cause });
+  });
   const slug = dirname(place).replaceAll("/", "-").slice(1, 60);
   const path = await mkdtemp(join(elsewhere, `${slug}-`));
   await symlink(path, place).catch(unlessThere);
@@ -93,8 +96,4 @@ function unlessThere(error: NodeJS.ErrnoException): void {
 
 async function ownerOf(path: string): Promise<number | undefined> {
   return (await stat(path).catch(() => undefined))?.uid;
-}
-
-export function ourselves(): { uid: number; gid: number } {
-  return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
 }

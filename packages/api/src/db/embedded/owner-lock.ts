@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { link, readdir, unlink } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 
 export interface OwnerLock {
   release(): Promise<void>;
@@ -24,7 +26,7 @@ export class AlreadyOwned extends Error {
  * The highest generation is never removed, or a slow newcomer could start to count again beside a living owner.
  */
 export async function takeOwnership(folder: string): Promise<OwnerLock> {
-  const own = join(folder, `new.${process.pid}.${nextName++}`);
+  const own = join(folder, `new.${randomBytes(6).toString("hex")}`);
   const server = createServer((socket) => socket.on("error", () => {}).end(String(process.pid)));
   await once(server.listen(own).unref(), "listening");
   try {
@@ -35,8 +37,6 @@ export async function takeOwnership(folder: string): Promise<OwnerLock> {
   }
   return { release: () => close(server) };
 }
-
-let nextName = 0;
 
 async function becomeHighest(folder: string, own: string): Promise<void> {
   const before = await generations(folder);
@@ -66,18 +66,14 @@ async function generations(folder: string): Promise<number[]> {
 }
 
 async function refuseIfAlive(path: string): Promise<void> {
-  const socket = connect(path).setTimeout(1_000);
-  let answer = "";
+  const socket = connect(path).setTimeout(1_000, () => socket.destroy());
   try {
     await once(socket, "connect");
-    socket.on("data", (data) => {
-      answer += data;
-    });
-    // Whether or not it answers (it may be stopped in a debugger), who accepts a connection lives.
-    await Promise.race([once(socket, "close"), once(socket, "timeout")]).catch(() => {});
-    throw new AlreadyOwned(Number(answer) || undefined);
+    // Whether or not it answers (it may be stopped in a debugger): who accepts a connection lives.
+    throw new AlreadyOwned(Number(await text(socket).catch(() => "")) || undefined);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EAGAIN") throw new AlreadyOwned(undefined);
     if (code !== "ECONNREFUSED" && code !== "ENOENT") throw error;
   } finally {
     socket.destroy();

@@ -28,11 +28,11 @@ const SETTINGS = {
 
 /** Command-line arguments for `postgres`; `overrides` win, except over where it listens. */
 export function settingArguments(sockets: string, overrides: Record<string, string> = {}): string[] {
-  // On PostgreSQL's side a comma separates socket directories unless it is quoted.
+  // A list, in which a comma separates unless it is quoted.
   const listen = {
     listen_addresses: "",
     port: "5432",
-    unix_socket_directories: `"${sockets}"`,
+    unix_socket_directories: `"${sockets.replaceAll('"', '""')}"`,
     unix_socket_permissions: "0700",
   };
   const settings = { ...SETTINGS, ...overrides, ...listen, log_destination: "stderr", logging_collector: "off" };
