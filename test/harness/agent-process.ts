@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AgentsDocument, CreateEnrolmentTokenDocument, unwrap } from "@poppo-ops/client";
+import { expect } from "vitest";
+import type { ServerProcess } from "./server-process.js";
+
+const bin = fileURLToPath(new URL("../../packages/agent/bin/poppo-ops-agent.js", import.meta.url));
+
+export interface AgentProcess extends AsyncDisposable {
+  id: string;
+  name: string;
+  start(): void;
+  kill9(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A real agent process, enrolled with one token and one config file, and connected. */
+export async function startAgentProcess(server: ServerProcess, name: string, policy: object): Promise<AgentProcess> {
+  const home = await mkdtemp(join(tmpdir(), "poppo-agent-"));
+  const { createEnrolmentToken } = await server.client.request(CreateEnrolmentTokenDocument, {
+    input: { namePattern: name },
+  });
+  const { token } = unwrap(createEnrolmentToken);
+  const config = join(home, "agent.yaml");
+  // JSON is YAML.
+  await writeFile(
+    config,
+    JSON.stringify({
+      server: server.url,
+      name,
+      dataDir: join(home, "data"),
+      enrolmentToken: token,
+      policy,
+      logLevel: "warn",
+    }),
+  );
+  let child: ChildProcess;
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  };
+  const agent: AgentProcess = {
+    id: "",
+    name,
+    start() {
+      child = spawn(process.execPath, [bin, "--config", config], { stdio: ["ignore", "inherit", "inherit"] });
+    },
+    kill9: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+    async [Symbol.asyncDispose]() {
+      await end("SIGTERM");
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  agent.start();
+  await expect
+    .poll(
+      async () => {
+        const { agents } = await server.client.request(AgentsDocument, { filter: { search: name } });
+        const found = agents.nodes.find((candidate) => candidate.name === name);
+        agent.id = found?.id ?? "";
+        return found?.status;
+      },
+      { timeout: 15_000, interval: 100 },
+    )
+    .toBe("ONLINE");
+  return agent;
+}

@@ -1,0 +1,49 @@
+import type { Client, Event } from "@poppo-ops/client";
+
+/** Follows the event log through the SDK, as an external tool would, and remembers every event it was given. */
+export class EventRecorder implements AsyncDisposable {
+  readonly events: Event[] = [];
+  private readonly stopping = new AbortController();
+  private readonly waiting = new Set<() => void>();
+  private readonly following: Promise<void>;
+
+  constructor(client: Client, after?: string) {
+    this.following = this.follow(client, after);
+  }
+
+  /** The first event that fits, of those that came and those that come. */
+  async find(description: string, fits: (event: Event) => boolean, withinMs = 15_000): Promise<Event> {
+    const deadline = AbortSignal.timeout(withinMs);
+    for (;;) {
+      const found = this.events.find(fits);
+      if (found) return found;
+      if (deadline.aborted)
+        throw new Error(`no event within ${withinMs} ms: ${description}. Seen: ${this.types().join(", ")}`);
+      await new Promise<void>((resolve) => {
+        this.waiting.add(resolve);
+        deadline.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+  }
+
+  ofType(type: string, withinMs?: number): Promise<Event> {
+    return this.find(type, (event) => event.type === type, withinMs);
+  }
+
+  types(): string[] {
+    return this.events.map((event) => event.type);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopping.abort();
+    await this.following;
+  }
+
+  private async follow(client: Client, after?: string): Promise<void> {
+    for await (const event of client.events({ after, signal: this.stopping.signal })) {
+      this.events.push(event);
+      for (const wake of this.waiting) wake();
+      this.waiting.clear();
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Client, createClient } from "@poppo-ops/client";
+
+const bin = fileURLToPath(new URL("../../packages/api/bin/poppo-ops-server.js", import.meta.url));
+export const ADMIN_TOKEN = "poppo_api_admin-of-the-scenarios";
+
+export interface ServerProcess extends AsyncDisposable {
+  url: string;
+  /** As the first admin. Closed with the server. */
+  client: Client;
+  /** Ends the process as a power cut would, and nothing else: its database is orphaned. */
+  kill9(): Promise<void>;
+  /** Starts it again on the same port and data. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A real server process with an embedded database (or `DATABASE_URL`) of its own, on a port of its own. */
+export async function startServerProcess(env: Record<string, string> = {}): Promise<ServerProcess> {
+  const home = await mkdtemp(join(tmpdir(), "poppo-scenario-"));
+  let port = "0";
+  let child: ChildProcess;
+
+  const start = async () => {
+    child = fork(bin, {
+      env: {
+        ...process.env,
+        POPPO_DATA_DIR: home,
+        POPPO_PORT: port,
+        POPPO_ADMIN_TOKEN: ADMIN_TOKEN,
+        POPPO_LOG_LEVEL: "warn",
+        ...env,
+      },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const [message] = (await once(child, "message")) as [{ type: string; url: string; message?: string }];
+    if (message.type !== "ready") throw new Error(`the server did not start: ${message.message}`);
+    port = new URL(message.url).port;
+    server.url = message.url;
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  };
+
+  const server: ServerProcess = {
+    url: "",
+    client: undefined as unknown as Client,
+    start,
+    kill9: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+    async [Symbol.asyncDispose]() {
+      await server.client?.close();
+      await end("SIGTERM");
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  await start();
+  server.client = createClient({ url: server.url, token: ADMIN_TOKEN });
+  return server;
+}
