@@ -283,6 +283,7 @@ test.runIf(isRoot)("as root, a data directory that user cannot reach links to a 
   await mkdir(closed);
   await chmod(closed, 0o700);
   const { home } = await openHome(dataDir, log, join(folder, "elsewhere"));
+  onTestFinished(() => rm(home.sockets, { recursive: true, force: true }));
   expect(log).toHaveBeenCalledWith(expect.stringContaining(`cannot enter ${closed}. The database is in ${home.path}`));
   expect(await readlink(join(dataDir, "postgres"))).toBe(home.path);
   const first = await start(dataDir);

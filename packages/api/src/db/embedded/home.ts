@@ -68,7 +68,7 @@ async function relocate(
     const message = `PostgreSQL runs as ${account.name}, which cannot enter ${barrier(account, dirname(place))}, and the database cannot be kept in ${elsewhere} instead: ${cause.message}. Set POPPO_DATA_DIR to a place that ${account.name} can reach.`;
     throw new Error(message, { cause });
   });
-  const slug = dirname(place).replaceAll("/", "-").slice(1, 60);
+  const slug = dirname(place).replaceAll("/", "-").slice(1, 40);
   const path = await mkdtemp(join(elsewhere, `${slug}-`));
   await symlink(path, place).catch(unlessThere);
   log(
