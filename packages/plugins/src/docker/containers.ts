@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import picomatch from "picomatch";
+import { clip } from "../clip.js";
 import { crit, defineProbe, notApplicable, type Outcome, ok, type ProbeContext, unknown } from "../contract.js";
 import { LIMITS } from "../wire.js";
 import type { OwnActs } from "./acts.js";
@@ -53,7 +54,7 @@ async function reach(config: ContainersConfig, { signal, memory }: ProbeContext)
 
 function unreached(memory: Map<string, unknown>, summary: string): Outcome {
   memory.set("engineLost", true);
-  return unknown(summary.slice(0, LIMITS.summaryChars));
+  return unknown(clip(summary, LIMITS.summaryChars));
 }
 
 function labelFilters({ labels, service }: ContainersConfig): string[] {

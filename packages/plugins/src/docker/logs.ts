@@ -1,3 +1,4 @@
+import { clip } from "../clip.js";
 import { redact } from "../redact.js";
 
 const HEADER_BYTES = 8;
@@ -6,11 +7,11 @@ const MAX_CHARS = 8_000;
 
 /** The last lines of a container's log, redacted and short enough to be evidence. */
 export function logLines(raw: Buffer, hasTerminal: boolean): string[] {
-  const text = redact((hasTerminal ? raw : demultiplex(raw)).toString("utf8").replaceAll("\u0000", ""));
+  const text = redact((hasTerminal ? raw : demultiplex(raw)).toString("utf8"));
   const lines = text
     .split(/\r?\n/)
     .filter((line) => line !== "")
-    .map((line) => line.slice(0, MAX_LINE_CHARS));
+    .map((line) => clip(line, MAX_LINE_CHARS));
   let first = lines.length;
   for (let chars = 0; first > 0; first--) {
     chars += lines[first - 1]?.length ?? 0;

@@ -1,3 +1,4 @@
+import { clip } from "../clip.js";
 import type { Outcome, ProbeContext } from "../contract.js";
 import { redact } from "../redact.js";
 import { LIMITS, type Metrics } from "../wire.js";
@@ -42,7 +43,7 @@ export async function observe(observer: Observer, id: string, item: string): Pro
   return {
     item,
     status: verdict.status,
-    summary: redact(`container ${item} ${verdict.reason}`).slice(0, LIMITS.summaryChars),
+    summary: clip(redact(`container ${item} ${verdict.reason}`), LIMITS.summaryChars),
     metrics,
     ...(verdict.status === "CRIT" && { evidence: await evidenceOf(observer, container) }),
   };
@@ -74,12 +75,12 @@ async function evidenceOf(
     image: Config.Image,
     exitCode: State.ExitCode,
     oomKilled: State.OOMKilled,
-    error: redact(State.Error),
+    error: clip(redact(State.Error), 1_000),
     startedAt: State.StartedAt,
     finishedAt: State.FinishedAt,
     restartCount: container.RestartCount,
     ...(lastCheck && {
-      healthCheck: { exitCode: lastCheck.ExitCode, output: redact(lastCheck.Output).slice(0, 1_000) },
+      healthCheck: { exitCode: lastCheck.ExitCode, output: clip(redact(lastCheck.Output), 1_000) },
     }),
     logs: await lastLogs(engine, container, config.logLines, context.signal),
   };

@@ -1,3 +1,4 @@
+import { clip } from "../clip.js";
 import { defineProbe, type Outcome, unknown } from "../contract.js";
 import { redact } from "../redact.js";
 import { LIMITS, type Metrics, type OutcomeStatus } from "../wire.js";
@@ -80,10 +81,10 @@ function evidenceOf({ exitCode, signal, stderr, truncated }: Ended, longText: st
   return {
     exitCode,
     ...(signal && { signal }),
-    ...(longText && { longText: redact(longText).slice(0, EVIDENCE_CHARS) }),
-    ...(stderr && { stderr: redact(stderr).slice(0, EVIDENCE_CHARS) }),
+    ...(longText && { longText: clip(redact(longText), EVIDENCE_CHARS) }),
+    ...(stderr && { stderr: clip(redact(stderr), EVIDENCE_CHARS) }),
     ...(truncated && { truncated }),
   };
 }
 
-const line = (text: string): string => redact(text).trim().replace(/\s+/g, " ").slice(0, LIMITS.summaryChars);
+const line = (text: string): string => clip(redact(text).trim().replace(/\s+/g, " "), LIMITS.summaryChars);

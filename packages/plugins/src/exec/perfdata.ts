@@ -53,7 +53,7 @@ export function parsePerfdata(text: string): PerfDatum[] {
 }
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const VALUE = /^(U|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)((?:[a-zA-Z%°µ/][a-zA-Z0-9%°µ/]{0,15})?)$/;
+const VALUE = /^(U|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Z%°µ/]{0,16})$/;
 
 function parseDatum(label: string, fields: string): PerfDatum | undefined {
   const [first = "", warn, crit, min, max, ...surplus] = fields.split(";");

@@ -107,7 +107,7 @@ function collect(
     if (flood.bytes > flood.limit) flood.stop();
   });
   return {
-    text: () => Buffer.concat(chunks).toString("utf8").replaceAll("\u0000", ""),
+    text: () => Buffer.concat(chunks).toString("utf8"),
     truncated: () => seen > limit,
   };
 }

@@ -1,4 +1,6 @@
+import { clip } from "../clip.js";
 import { crit, defineProbe, notApplicable, type Outcome, unknown } from "../contract.js";
+import { redact } from "../redact.js";
 import { LIMITS, type Metrics } from "../wire.js";
 import { type AliveConfig, manifest } from "./config.js";
 import { find } from "./find.js";
@@ -87,4 +89,4 @@ function cpuPercent(processes: readonly Process[], { at, memory }: Moment): numb
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-const line = (text: string): string => text.slice(0, LIMITS.summaryChars);
+const line = (text: string): string => clip(redact(text), LIMITS.summaryChars);

@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename } from "node:path";
+import { clip } from "../clip.js";
 import { redact } from "../redact.js";
 
 /** A process. A pid alone names nobody for long; `pid` and `startTicks` together do. */
@@ -58,7 +59,7 @@ export const programName = ({ argv, comm }: Process): string =>
   argv[0] ? basename(argv[0].split(" ")[0] ?? "") : comm;
 
 /** Redacted. */
-export const commandLine = ({ argv, comm }: Process): string => redact(argv.join(" ") || `[${comm}]`).slice(0, 1_000);
+export const commandLine = ({ argv, comm }: Process): string => clip(redact(argv.join(" ") || `[${comm}]`), 1_000);
 
 /** Milliseconds since 1970. */
 export async function startedAt({ startTicks }: Process): Promise<number> {
