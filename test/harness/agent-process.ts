@@ -3,15 +3,16 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { AgentsDocument, CreateEnrolmentTokenDocument, unwrap } from "@poppo-ops/client";
-import { expect } from "vitest";
 import type { ServerProcess } from "./server-process.js";
 
 const bin = fileURLToPath(new URL("../../packages/agent/bin/poppo-ops-agent.js", import.meta.url));
 
 export interface AgentProcess extends AsyncDisposable {
   id: string;
+  pid: number;
   name: string;
   start(): void;
   kill9(): Promise<void>;
@@ -47,9 +48,11 @@ export async function startAgentProcess(server: ServerProcess, name: string, pol
   };
   const agent: AgentProcess = {
     id: "",
+    pid: 0,
     name,
     start() {
       child = spawn(process.execPath, [bin, "--config", config], { stdio: ["ignore", "inherit", "inherit"] });
+      agent.pid = child.pid!;
     },
     kill9: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
@@ -59,16 +62,17 @@ export async function startAgentProcess(server: ServerProcess, name: string, pol
     },
   };
   agent.start();
-  await expect
-    .poll(
-      async () => {
-        const { agents } = await server.client.request(AgentsDocument, { filter: { search: name } });
-        const found = agents.nodes.find((candidate) => candidate.name === name);
-        agent.id = found?.id ?? "";
-        return found?.status;
-      },
-      { timeout: 15_000, interval: 100 },
-    )
-    .toBe("ONLINE");
+  agent.id = await onlineAgentId(server, name);
   return agent;
+}
+
+/** @throws when it is not connected within 20 s */
+async function onlineAgentId({ client }: ServerProcess, name: string): Promise<string> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const { agents } = await client.request(AgentsDocument, { filter: { search: name } });
+    const found = agents.nodes.find((agent) => agent.name === name && agent.status === "ONLINE");
+    if (found) return found.id;
+    await sleep(100);
+  }
+  throw new Error(`agent ${name} did not connect within 20 s`);
 }

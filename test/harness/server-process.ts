@@ -11,6 +11,9 @@ export const ADMIN_TOKEN = "poppo_api_admin-of-the-scenarios";
 
 export interface ServerProcess extends AsyncDisposable {
   url: string;
+  pid: number;
+  /** Of the embedded database, or `DATABASE_URL`. */
+  databaseUrl: string;
   /** As the first admin. Closed with the server. */
   client: Client;
   /** Ends the process as a power cut would, and nothing else: its database is orphaned. */
@@ -19,6 +22,16 @@ export interface ServerProcess extends AsyncDisposable {
   start(): Promise<void>;
   stop(): Promise<void>;
 }
+
+interface Ready {
+  type: string;
+  url: string;
+  message?: string;
+  database?: { host: string; port: number; user: string; password: string; database: string };
+}
+
+const urlOf = ({ host, port, user, password, database }: NonNullable<Ready["database"]>) =>
+  `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
 
 /** A real server process with an embedded database (or `DATABASE_URL`) of its own, on a port of its own. */
 export async function startServerProcess(env: Record<string, string> = {}): Promise<ServerProcess> {
@@ -38,10 +51,12 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
       },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
-    const [message] = (await once(child, "message")) as [{ type: string; url: string; message?: string }];
+    const [message] = (await once(child, "message")) as [Ready];
     if (message.type !== "ready") throw new Error(`the server did not start: ${message.message}`);
     port = new URL(message.url).port;
     server.url = message.url;
+    server.pid = child.pid!;
+    server.databaseUrl = env.DATABASE_URL ?? urlOf(message.database!);
   };
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -52,6 +67,8 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
 
   const server: ServerProcess = {
     url: "",
+    pid: 0,
+    databaseUrl: "",
     client: undefined as unknown as Client,
     start,
     kill9: () => end("SIGKILL"),

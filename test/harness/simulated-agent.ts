@@ -21,6 +21,7 @@ export class SimulatedAgent {
   private readonly spool = new Map<number, Result>();
   private next = 1;
   private sending = false;
+  private readonly waiting: (() => void)[] = [];
   private stop = () => {};
   private readonly socket: Socket;
 
@@ -79,6 +80,11 @@ export class SimulatedAgent {
     void this.flush();
   }
 
+  /** Resolves with the next acknowledgement. */
+  acknowledged(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
   get reported(): number {
     return this.next - 1;
   }
@@ -115,6 +121,7 @@ export class SimulatedAgent {
   private acknowledge(seq: number): void {
     for (let i = this.acked + 1; i <= seq; i++) this.spool.delete(i);
     this.acked = Math.max(this.acked, seq);
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private assertion(): string {

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "@poppo-ops/client";
+import type { Result } from "@poppo-ops/plugins/wire";
+import { SimulatedAgent } from "../harness/simulated-agent.js";
+import { load } from "./load-process.js";
+
+export interface IngestInput {
+  url: string;
+  token: string;
+  probeIds: string[];
+  agents: number;
+  batch: number;
+  seconds: number;
+  /** Share of results that change the state of their thing. */
+  changing: number;
+}
+
+load<IngestInput, { perSecond: number }>(async ({ url, token, probeIds, agents: count, batch, seconds, changing }) => {
+  const client = createClient({ url, token });
+  const agents: SimulatedAgent[] = [];
+  for (let i = 0; i < count; i++) agents.push(await SimulatedAgent.enrol(client, url, `bench-${process.pid}-${i}`));
+  await Promise.all(agents.map((agent) => agent.connect()));
+  const running = new AbortController();
+  const bad = new Set<number>();
+  let made = 0;
+  const results = (): Result[] =>
+    Array.from({ length: batch }, (_, i) => {
+      const thing = i % probeIds.length;
+      // A thing goes bad or recovers every 1/changing results; in between it stays as it is.
+      if (changing > 0 && ++made % Math.round(1 / changing) === 0) bad.has(thing) ? bad.delete(thing) : bad.add(thing);
+      return {
+        probeId: probeIds[thing]!,
+        item: "",
+        at: Date.now(),
+        durationMs: 3,
+        status: bad.has(thing) ? "CRIT" : "OK",
+        summary: "load is 0.42 per core",
+        metrics: { load1: [0.42, "1"], load5: [0.4, "1"] },
+        evidence: null,
+      };
+    });
+  const feeding = agents.map(async (agent) => {
+    while (!running.signal.aborted) {
+      agent.report(results());
+      agent.report(results());
+      await agent.acknowledged();
+    }
+  });
+  await sleep(2000);
+  const before = acked(agents);
+  const started = performance.now();
+  await sleep(seconds * 1000);
+  const perSecond = (acked(agents) - before) / ((performance.now() - started) / 1000);
+  running.abort();
+  await Promise.all(feeding);
+  await Promise.all([client, ...agents].map((peer) => peer.close()));
+  return { perSecond };
+});
+
+const acked = (agents: SimulatedAgent[]) => agents.reduce((sum, agent) => sum + agent.acked, 0);

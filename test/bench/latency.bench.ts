@@ -1,0 +1,34 @@
+import { CreateProbeDocument, unwrap } from "@poppo-ops/client";
+import { ADMIN_TOKEN, type ServerProcess } from "../harness/server-process.js";
+import type { LatencyInput, LatencyOutput } from "./latency.load.js";
+import { runLoad } from "./load-process.js";
+import { type Row, round } from "./row.js";
+
+/** From a failing result leaving its agent to the event at a subscriber, with many agents connected. */
+export async function latency(server: ServerProcess, quick: boolean): Promise<Row[]> {
+  const { createProbe } = await server.client.request(CreateProbeDocument, {
+    input: {
+      name: "bench latency",
+      kind: "system.load",
+      agentSelector: { bench: "no agent has it" },
+      rules: { attempts: 1, recoveries: 1, flapping: { high: 20, low: 19 } },
+    },
+  });
+  const agents = quick ? 200 : 1000;
+  const { p50, p99, limit } = await runLoad<LatencyInput, LatencyOutput>(
+    new URL("./latency.load.js", import.meta.url),
+    {
+      url: server.url,
+      token: ADMIN_TOKEN,
+      databaseUrl: server.databaseUrl,
+      probeId: unwrap(createProbe).probe!.id,
+      agents,
+      samples: quick ? 200 : 500,
+    },
+  );
+  const note = `${agents} agents connected; limit: a WebSocket round trip and one commit, medians`;
+  return [
+    { id: "latency.p50", value: round(p50, 2), unit: "ms", limit: round(limit, 2), note },
+    { id: "latency.p99", value: round(p99, 2), unit: "ms", limit: round(limit, 2), note },
+  ];
+}
