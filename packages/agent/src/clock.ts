@@ -20,6 +20,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** Keeps the process alive, which no timer of the clock does; call the result to let it end. */
+export function stayAlive(): () => void {
+  const timer = setInterval(() => {}, LONGEST_DELAY_MS);
+  return () => clearInterval(timer);
+}
+
 /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

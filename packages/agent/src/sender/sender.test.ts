@@ -21,7 +21,7 @@ function setUp({ poison = [] as string[] } = {}) {
     if (server.failNext-- > 0) throw Object.assign(new Error("database is away"), { code: "INTERNAL" });
     const from = batch.gaps[0]?.from ?? batch.from;
     if (from > server.acked + 1)
-      throw Object.assign(new Error("hole"), { code: "OUT_OF_ORDER", extensions: { expectedSeq: server.acked + 1 } });
+      throw Object.assign(new Error("hole"), { code: "OUT_OF_ORDER", details: { expectedSeq: server.acked + 1 } });
     if (batch.results.some((r) => poison.includes(r.summary)))
       throw Object.assign(new Error("unreadable"), { code: "BAD_BATCH" });
     server.batches.push(batch);

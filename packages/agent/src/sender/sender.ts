@@ -12,11 +12,11 @@ export interface SenderOptions {
   warn(message: string, details?: object): void;
 }
 
-/** What a refusal of the server says about the batch, read from the error's `code` and `extensions`. */
+/** What a refusal of the server says about the batch, read from a PoppoError. */
 interface Refusal {
   code?: unknown;
   message?: unknown;
-  extensions?: { expectedSeq?: unknown };
+  details?: unknown;
 }
 
 /**
@@ -106,7 +106,7 @@ export class Sender {
   }
 
   #refused(batch: ResultBatch, refusal: Refusal): void {
-    const expected = Number(refusal.extensions?.expectedSeq);
+    const expected = Number((refusal.details as { expectedSeq?: unknown } | undefined)?.expectedSeq);
     // A second batch was under way behind the one that failed; the first failure says what to do.
     if (this.#repair) return;
     if (refusal.code === "OUT_OF_ORDER" && expected > 0 && expected !== this.#firstOf(batch))

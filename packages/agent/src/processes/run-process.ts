@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants } from "node:os";
+import { type Clock, within } from "../clock.js";
+import { COMMAND_VARIABLE, type Graces, groupOf, type ProcessGroup, stopGroup } from "./process-group.js";
+
+export interface RunProcessOptions {
+  argv: readonly [string, ...string[]];
+  cwd?: string;
+  env?: Record<string, string>;
+  commandId: string;
+  signal: AbortSignal;
+  clock: Clock;
+  graces: Graces;
+  /** Called before the process's output is read; what it does is durable before anything is waited for. */
+  onStart(group: ProcessGroup): void;
+  onOutput(stream: "stdout" | "stderr", data: Buffer): void;
+}
+
+/** A daemon the process has left behind may hold its output open for ever. */
+const OUTPUT_GRACE_MS = 200;
+
+/**
+ * Runs `argv` (never a shell) in a process group of its own. On abort the whole group is stopped first, INT → TERM →
+ * KILL; then this rejects with the signal's reason. A signal that ended the process gives 128 + its number.
+ * @throws when the program cannot be started
+ */
+export async function runProcess(options: RunProcessOptions): Promise<{ exitCode: number }> {
+  options.signal.throwIfAborted();
+  const { argv, clock, signal } = options;
+  const child = await start(options);
+  const group = groupOf(child.pid as number);
+  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const closed = once(child, "close").then(() => {});
+  try {
+    options.onStart(group);
+  } catch (cause) {
+    await stopGroup(group, clock, options.graces);
+    throw new Error(`cannot record that ${argv[0]} was started, so it was stopped`, { cause });
+  }
+  child.stdout?.on("data", (data: Buffer) => options.onOutput("stdout", data));
+  child.stderr?.on("data", (data: Buffer) => options.onOutput("stderr", data));
+
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopGroup(group, clock, options.graces);
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const exit = await Promise.race([exited, aborted(signal).then(() => stopped)]);
+    await stopped;
+    await within(clock, OUTPUT_GRACE_MS, closed);
+    signal.throwIfAborted();
+    return { exitCode: exitCodeOf(exit ?? [null, null]) };
+  } finally {
+    signal.removeEventListener("abort", stop);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }
+}
+
+async function start({ argv, cwd, env, commandId }: RunProcessOptions): Promise<ChildProcess> {
+  const { POPPO_ENROLMENT_TOKEN: _, ...inherited } = process.env;
+  const child = spawn(argv[0], argv.slice(1), {
+    cwd,
+    env: { ...inherited, ...env, [COMMAND_VARIABLE]: commandId },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // Once a pid is there, an error is about a signal that could not be sent; the exit tells the rest.
+  if (child.pid !== undefined) return child.on("error", () => {});
+  const [error] = (await once(child, "error")) as [NodeJS.ErrnoException];
+  const why = error.code === "ENOENT" ? `no such program${cwd ? ` (or folder ${cwd})` : ""}` : error.message;
+  throw new Error(`cannot run ${JSON.stringify(argv[0])}: ${why}`, { cause: error });
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+
+const exitCodeOf = ([code, signal]: [number | null, NodeJS.Signals | null]): number =>
+  code ?? 128 + (signal ? constants.signals[signal] : 0);
