@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -140,6 +140,7 @@ test("stop during the restart after a crash leaves nothing running", async () =>
 
 test("after kill -9 of the server its PostgreSQL ends by itself", async () => {
   const server = await startServer(program, await usedDataDir());
+  onTestFinished(() => void (isAlive(server.postgresPid) && process.kill(server.postgresPid, "SIGQUIT")));
   await server.kill();
   await vi.waitFor(() => expect(isAlive(server.postgresPid)).toBe(false), PATIENCE);
 });
@@ -180,6 +181,16 @@ test("a PostgreSQL that outlived its server is stopped, not fought with", async 
   expect(await memory(next.url)).toEqual(["orphaned"]);
 });
 
+test("a PostgreSQL that answers but cannot be seen, as in another container, is left alone and named", async () => {
+  const dataDir = await usedDataDir();
+  const { orphan } = await leaveOrphan(dataDir);
+  const pidFile = join(dataDir, "postgres/data/postmaster.pid");
+  const content = await readFile(pidFile, "utf8");
+  await writeFile(pidFile, content.replace(/^\d+/, "4194305"));
+  await expect(start(dataDir)).rejects.toThrow(/cannot see.*postgres\/data/);
+  expect(isAlive(orphan.pid!)).toBe(true);
+});
+
 /** A PostgreSQL on the directory that has no supervisor and no watchdog. */
 async function leaveOrphan(dataDir: string) {
   const first = await start(dataDir);
@@ -189,6 +200,11 @@ async function leaveOrphan(dataDir: string) {
   const orphan = spawn(postgres, ["-D", home.data, ...settingArguments(home.sockets)], {
     ...asAccount(account),
     stdio: "ignore",
+  });
+  const gone = once(orphan, "exit");
+  onTestFinished(async () => {
+    orphan.kill("SIGINT");
+    await gone;
   });
   await vi.waitFor(() => remember(first.url, "orphaned"), PATIENCE);
   return { orphan };
@@ -237,6 +253,19 @@ test("a path longer than a socket's may be works, again and again", async () => 
   const second = await start(dataDir);
   expect(await memory(second.url)).toEqual(["kept"]);
   expect(await readlink(join(dataDir, "postgres/sockets"))).toBe(sockets);
+});
+
+test("a database that was moved to a longer path, and whose sockets were cleaned out of /tmp, starts again", async () => {
+  const dataDir = await usedDataDir();
+  await (await start(dataDir)).stop();
+  const moved = join(await newDataDir(), "long".repeat(30));
+  await rename(dataDir, moved);
+  for (let round = 0; round < 2; round++) {
+    const postgres = await start(moved);
+    expect(await query(postgres.url, "SELECT 1")).toEqual([1]);
+    await postgres.stop();
+    await rm(await readlink(join(moved, "postgres/sockets")), { recursive: true });
+  }
 });
 
 test("a path with spaces, commas and quotes works", async () => {

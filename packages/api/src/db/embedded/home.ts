@@ -40,7 +40,7 @@ async function settle(
   elsewhere: string,
   log: (line: string) => void,
 ): Promise<string> {
-  if (!(await lstat(place).catch(() => undefined))) {
+  if (!(await isTaken(place))) {
     if (canEnter(account, dirname(place))) await mkdir(place, { recursive: true });
     else await relocate(place, account, elsewhere, log);
   }
@@ -78,16 +78,25 @@ async function relocate(
 
 async function socketFolder(home: string, account: Account): Promise<string> {
   const place = join(home, "sockets");
-  if (Buffer.byteLength(place) > LONGEST_SOCKET_FOLDER && !(await stat(place).catch(() => undefined))) {
+  const found = await realpath(place).catch(() => undefined);
+  // Too long since the home was moved, or gone with a cleaned /tmp.
+  if (found ? !fits(found) : await isTaken(place)) await rm(place, { recursive: true });
+  if (!fits(place) && !(await isTaken(place))) {
     // A random name cannot be taken beforehand by another user of /tmp.
-    const short = await mkdtemp("/tmp/poppo-ops-");
-    await rm(place, { force: true });
-    await symlink(short, place).catch(unlessThere);
+    await symlink(await mkdtemp("/tmp/poppo-ops-"), place).catch(unlessThere);
   }
   const path = await realpath(place).catch(() => place);
   await claimFolder(path, 0o700, [ourselves().uid, account.uid]);
   await chown(path, account.uid, account.gid);
   return path;
+}
+
+function fits(sockets: string): boolean {
+  return Buffer.byteLength(sockets) <= LONGEST_SOCKET_FOLDER;
+}
+
+async function isTaken(place: string): Promise<boolean> {
+  return Boolean(await lstat(place).catch(() => undefined));
 }
 
 function unlessThere(error: NodeJS.ErrnoException): void {
