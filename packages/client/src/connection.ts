@@ -7,8 +7,6 @@ import { lazyWebSocket } from "./web-socket.js";
 /** The server's close code for "revoked or expired; do not come back with the same credential". */
 export const CLOSE_REVOKED = 4403;
 
-const KEEP_ALIVE_MS = 10_000;
-const PONG_WITHIN_MS = 5_000;
 const CONNECT_WITHIN_MS = 15_000;
 
 export interface SocketState {
@@ -29,21 +27,18 @@ export interface ConnectionOptions {
   connectionParams: () => Record<string, unknown> | Promise<Record<string, unknown>>;
   /** A WebSocket class; defaults to the platform's, else to the `ws` package. */
   webSocketImpl?: unknown;
+  /** How often a quiet connection is pinged, in milliseconds (default 10,000); half of it unanswered and it is given up. */
+  keepAliveMs?: number;
   backoff: Backoff;
   onState: (state: SocketState) => void;
 }
 
 /** graphql-ws's client, told to come back for ever, to notice a dead peer, and to say how it stands. */
-export function createConnection({
-  url,
-  connectionParams,
-  webSocketImpl,
-  backoff,
-  onState,
-}: ConnectionOptions): Client {
+export function createConnection(options: ConnectionOptions): Client {
+  const { url, connectionParams, webSocketImpl, keepAliveMs = 10_000, backoff, onState } = options;
   const address = graphqlUrl(url).replace(/^http/, "ws");
   const webSocket = lazyWebSocket(webSocketImpl);
-  const pong = alarm(PONG_WITHIN_MS, () => client.terminate());
+  const pong = alarm(keepAliveMs / 2, () => client.terminate());
   const connect = alarm(CONNECT_WITHIN_MS, () => client.terminate());
   let operations = 0;
   let error: unknown;
@@ -54,7 +49,7 @@ export function createConnection({
     },
     webSocketImpl: webSocket.webSocketImpl,
     connectionParams,
-    keepAlive: KEEP_ALIVE_MS,
+    keepAlive: keepAliveMs,
     generateID: () => String(++operations),
     retryAttempts: Number.POSITIVE_INFINITY,
     retryWait: () => backoff.wait(),

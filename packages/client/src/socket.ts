@@ -5,7 +5,8 @@ import type { TypedDocumentString } from "./generated/graphql.js";
 import type { RequestOptions } from "./http.js";
 import { random as chance } from "./ids.js";
 
-export interface SocketOptions extends Pick<ConnectionOptions, "url" | "connectionParams" | "webSocketImpl"> {
+export interface SocketOptions
+  extends Pick<ConnectionOptions, "url" | "connectionParams" | "webSocketImpl" | "keepAliveMs"> {
   /** From 0 to 1; spreads the reconnects. */
   random?: () => number;
   onState?: (state: SocketState) => void;
@@ -49,7 +50,7 @@ export interface Socket {
 
 /**
  * GraphQL over one WebSocket, which is open while there is an operation and reconnects for ever, with full jitter in
- * doubling windows of 1 to 64 s. A peer that leaves a ping unanswered for 5 s is given up. Only the close code 4403 is final.
+ * doubling windows of 1 to 64 s. A peer that leaves a ping unanswered is given up. Only the close code 4403 is final.
  */
 export function createSocket({ random = chance, onState, ...options }: SocketOptions): Socket {
   const backoff = createBackoff(random);
