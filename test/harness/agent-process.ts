@@ -1,14 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { AgentsDocument, CreateEnrolmentTokenDocument, unwrap } from "@poppo-ops/client";
 import type { ServerProcess } from "./server-process.js";
 
-const bin = fileURLToPath(new URL("../../packages/agent/bin/poppo-ops-agent.js", import.meta.url));
+// Found by its package, because this file also runs compiled, from another folder.
+const bin = join(
+  dirname(createRequire(import.meta.url).resolve("@poppo-ops/agent/package.json")),
+  "bin/poppo-ops-agent.js",
+);
 
 export interface AgentProcess extends AsyncDisposable {
   id: string;

@@ -1,12 +1,16 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import { type Client, createClient } from "@poppo-ops/client";
 
-const bin = fileURLToPath(new URL("../../packages/api/bin/poppo-ops-server.js", import.meta.url));
+// Found by its package, because this file also runs compiled, from another folder.
+const bin = join(
+  dirname(createRequire(import.meta.url).resolve("@poppo-ops/api/package.json")),
+  "bin/poppo-ops-server.js",
+);
 export const ADMIN_TOKEN = "poppo_api_admin-of-the-scenarios";
 
 export interface ServerProcess extends AsyncDisposable {

@@ -33,9 +33,11 @@ test("the README's plain graphql-ws client works as printed, and goes on after t
       unwrap((await server.client.request(RaiseIncidentDocument, { input: { title, severity: "P1" } })).raiseIncident)
         .incident!;
     // Until it is subscribed, "from now" has not begun.
-    await expect
-      .poll(async () => (await raise("disk is full"), output), { timeout: 15_000, interval: 300 })
-      .toContain("incident.raised P1 disk is full");
+    const raised = async () => {
+      await raise("disk is full");
+      return output;
+    };
+    await expect.poll(raised, { timeout: 15_000, interval: 300 }).toContain("incident.raised P1 disk is full");
     await server.kill9();
     await server.start();
     const second = await raise("disk is full again");

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "./kernel/app-error.js";
 
@@ -70,6 +70,3 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: data.POPPO_LOG_LEVEL,
   };
 }
-
-/** Where the embedded database lives. */
-export const databaseFolder = (config: Config): string => join(config.dataDir, "postgres");

@@ -1,5 +1,5 @@
-import { pino } from "pino";
-import { databaseFolder, readConfig } from "./config.js";
+import { type Logger, pino } from "pino";
+import { type Config, readConfig } from "./config.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./db/embedded/embedded-postgres.js";
 import { AppError } from "./kernel/app-error.js";
 import { startServer } from "./server.js";
@@ -11,18 +11,17 @@ import { version } from "./version.js";
  */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const log = createLog(config.logLevel);
+  const stopping = new AbortController();
   const stopRequested = new Promise<string>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
-    process.once("disconnect", () => resolve("the parent is gone"));
+    const stop = (reason: string) => {
+      stopping.abort();
+      resolve(reason);
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop(signal));
+    process.once("disconnect", () => stop("the parent is gone"));
   });
-  let embedded: EmbeddedPostgres | undefined;
-  if (!config.databaseUrl) {
-    embedded = await startEmbeddedPostgres({
-      dataDir: databaseFolder(config),
-      log: (line, details) => log.debug(details ?? {}, line),
-    });
-  }
+  const embedded = config.databaseUrl ? undefined : await startDatabase(config, log, stopping.signal);
   try {
     const server = await startServer({ ...config, databaseUrl: config.databaseUrl ?? embedded!.url, log, version });
     log.info({ url: server.url }, "ready");
@@ -42,6 +41,29 @@ async function main(): Promise<void> {
   } finally {
     await embedded?.stop();
   }
+}
+
+function createLog(level: string): Logger {
+  // A database error carries its whole client; the log needs what went wrong, not the connection's insides.
+  const err = (error: Error & { code?: string }) => ({
+    type: error.name,
+    code: error.code,
+    message: error.message,
+    stack: error.stack,
+    cause: error.cause,
+  });
+  return pino({ level, serializers: { err } }, pino.destination(2));
+}
+
+/** PostgreSQL's own lines are for debugging; where the data is and what was repaired is for everybody. */
+function startDatabase(config: Config, log: Logger, signal: AbortSignal): Promise<EmbeddedPostgres> {
+  return startEmbeddedPostgres({
+    dataDir: config.dataDir,
+    signal,
+    log: (line, details: { source?: string } = {}) =>
+      details.source === "postgres" ? log.debug(details, line) : log.info(details, line),
+    onCrash: (error) => log.error({ err: error }, "PostgreSQL ended unexpectedly; it is started again"),
+  });
 }
 
 main().then(
