@@ -3,7 +3,8 @@ import { redact } from "../redact.js";
 
 const HEADER_BYTES = 8;
 const MAX_LINE_CHARS = 500;
-const MAX_CHARS = 8_000;
+// As JSON twice as much at most, which leaves room for the rest of the evidence.
+const MAX_CHARS = 5_000;
 
 /** The last lines of a container's log, redacted and short enough to be evidence. */
 export function logLines(raw: Buffer, hasTerminal: boolean): string[] {

@@ -75,7 +75,7 @@ function metricsOf(perfdata: readonly PerfDatum[]): Metrics | undefined {
   );
 }
 
-const EVIDENCE_CHARS = 4_000;
+const EVIDENCE_CHARS = 3_500;
 
 function evidenceOf({ exitCode, signal, stderr, truncated }: Ended, longText: string): Record<string, unknown> {
   return {

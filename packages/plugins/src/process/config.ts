@@ -42,6 +42,10 @@ const restart = z
     ...selector,
     command: argv.describe("The program that starts it, and its arguments. Run as they stand: no shell."),
     cwd: z.string().startsWith("/").optional().describe("Working directory of the command. Absolute path."),
+    env: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe("Environment beside PATH, HOME and LANG; the agent's own environment is not passed to a daemon."),
     mode: z
       .enum(["daemon", "command"])
       .default("daemon")

@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 
 export interface DaemonOptions {
   cwd?: string;
+  env: Record<string, string>;
   logFile?: string;
   pidFile?: string;
   signal: AbortSignal;
@@ -24,12 +25,17 @@ const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | con
 
 /** Starts a program in a session of its own, so that it outlives this process. @throws when it cannot be started */
 export async function startDaemon(command: readonly [string, ...string[]], options: DaemonOptions): Promise<Started> {
-  const { cwd, logFile, pidFile, signal } = options;
+  const { cwd, env, logFile, pidFile, signal } = options;
   const [file, ...args] = command;
   const log = logFile === undefined ? undefined : await open(logFile, APPEND, 0o640);
   try {
     const output = log?.fd ?? "ignore";
-    const child = spawn(file, args, { cwd, detached: true, stdio: ["ignore", output, output] });
+    const child = spawn(file, args, {
+      cwd,
+      env: { ...inherited(), ...env },
+      detached: true,
+      stdio: ["ignore", output, output],
+    });
     await once(child, "spawn");
     const pid = child.pid as number;
     if (pidFile !== undefined) await writeFile(pidFile, `${pid}\n`);
@@ -43,6 +49,12 @@ export async function startDaemon(command: readonly [string, ...string[]], optio
     await log?.close();
   }
 }
+
+/** The agent's environment holds its secrets: a service gets what a login would give it. */
+const inherited = (): NodeJS.ProcessEnv => {
+  const { PATH, HOME, LANG } = process.env;
+  return { PATH, HOME, LANG };
+};
 
 const watched = (signal: AbortSignal): Promise<undefined> =>
   setTimeout(WATCH_MS, undefined, { signal }).catch(() => undefined);

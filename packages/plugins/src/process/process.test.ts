@@ -265,6 +265,14 @@ describe("process.restart", () => {
     expect(summary).toContain("it exited with 7 at once");
   });
 
+  test("gives a daemon its own environment, not the agent's", async () => {
+    process.env.POPPO_TEST_SECRET = "leak";
+    const command = ["/bin/sh", "-c", 'echo "[$POPPO_TEST_SECRET] [$MINE]"'];
+    await act(plugin, "restart", { command, env: { MINE: "yes" }, logFile: file("log") }).run();
+    delete process.env.POPPO_TEST_SECRET;
+    expect(await readFile(file("log"), "utf8")).toBe("[] [yes]\n");
+  });
+
   test("fails when the command is not there, or ends badly in mode command", async () => {
     await expect(act(plugin, "restart", { command: ["/nowhere/x"] }).run()).rejects.toThrow("ENOENT");
     const input = { command: ["/bin/sh", "-c", "exit 3"], mode: "command" };

@@ -57,15 +57,15 @@ async function checkCwd(cwd: string | undefined): Promise<string | undefined> {
 }
 
 async function start(input: RestartInput, context: RemediationContext): Promise<string> {
-  const { command, cwd, logFile, mode } = input;
+  const { command, cwd, env, logFile, mode } = input;
   const text = redact(command.join(" "));
   if (mode === "command") {
-    const { exitCode } = await context.exec(command, { cwd });
+    const { exitCode } = await context.exec(command, { cwd, env });
     if (exitCode !== 0) throw new Error(`${text} exited with ${exitCode}`);
     return `${text} exited with 0`;
   }
   const pidFile = input.writePidFile ? input.pidFile : undefined;
-  const { pid, ended } = await startDaemon(command, { cwd, logFile, pidFile, signal: context.signal });
+  const { pid, ended } = await startDaemon(command, { cwd, env, logFile, pidFile, signal: context.signal });
   const summary = `started ${text} as pid ${pid}${ended ? `; it ${ended} at once` : ""}`;
   context.output(`${summary}\n`);
   return summary;
