@@ -5,6 +5,9 @@ import type { TypedDocumentString } from "./generated/graphql.js";
 import type { RequestOptions } from "./http.js";
 import { random as chance } from "./ids.js";
 
+/** How long `close()` waits for the peer to say goodbye too. */
+const FAREWELL_MS = 1_000;
+
 export interface SocketOptions
   extends Pick<ConnectionOptions, "url" | "connectionParams" | "webSocketImpl" | "keepAliveMs"> {
   /** From 0 to 1; spreads the reconnects. */
@@ -56,6 +59,8 @@ export function createSocket({ random = chance, onState, ...options }: SocketOpt
   const backoff = createBackoff(random);
   const operations = new Set<Operation>();
   let connected = false;
+  let onClosed = () => {};
+  let closing: Promise<void> | undefined;
   let ended: PoppoError | undefined;
 
   const connection = createConnection({
@@ -67,6 +72,7 @@ export function createSocket({ random = chance, onState, ...options }: SocketOpt
         const error = closedError(state);
         if (state.final) ended ??= error;
         for (const operation of [...operations]) operation.connectionLost(error);
+        onClosed();
       }
       onState?.(state);
     },
@@ -135,15 +141,23 @@ export function createSocket({ random = chance, onState, ...options }: SocketOpt
     subscribe: (document, variables, sink) => start(document, variables, sink),
     setRetryAfter: backoff.setRetryAfter,
     terminate: () => connection.terminate(),
-    async close() {
-      ended ??= new PoppoError("CLOSED", "The socket was closed");
-      for (const operation of [...operations]) operation.fail(ended);
-      backoff.cancel();
-      // Disposing awaits a connection that is coming about, which may never come.
-      if (connected) await connection.dispose();
-      else connection.terminate();
-    },
+    close: () => (closing ??= shutdown()),
   };
+
+  async function shutdown(): Promise<void> {
+    ended ??= new PoppoError("CLOSED", "The socket was closed");
+    for (const operation of [...operations]) operation.fail(ended);
+    backoff.cancel();
+    // Disposing awaits a connection that is coming about, which may never come.
+    if (!connected) return connection.terminate();
+    const closed = new Promise<void>((resolve) => {
+      onClosed = resolve;
+    });
+    const hung = setTimeout(() => connection.terminate(), FAREWELL_MS);
+    await connection.dispose();
+    await closed;
+    clearTimeout(hung);
+  }
 }
 
 interface Operation {

@@ -1,0 +1,162 @@
+import { GraphQLError } from "graphql";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { SocketState } from "./connection.js";
+import {
+  AgentSessionDocument,
+  IncidentEventsDocument,
+  ReportCommandDocument,
+  ViewerDocument,
+} from "./generated/graphql.js";
+import { createSocket, type Socket, type SocketOptions } from "./socket.js";
+import { FakeLog } from "./testing/fake-log.js";
+import { type FakeServer, startFakeServer } from "./testing/fake-server.js";
+
+let log: FakeLog;
+let server: FakeServer;
+let socket: Socket;
+let states: SocketState[];
+let viewer: () => unknown;
+let connections = 0;
+
+const roots = () => ({ ...log.roots, viewer: () => viewer() });
+const open = (options: Partial<SocketOptions> = {}) =>
+  createSocket({
+    url: server.url,
+    connectionParams: () => ({ assertion: `number ${++connections}` }),
+    random: () => 0,
+    onState: (state) => states.push(state),
+    ...options,
+  });
+const listen = () => {
+  const sink = { next: vi.fn(), error: vi.fn(), complete: vi.fn() };
+  const stop = socket.subscribe(IncidentEventsDocument, {}, sink);
+  return { ...sink, stop };
+};
+
+beforeEach(async () => {
+  log = new FakeLog();
+  states = [];
+  connections = 0;
+  viewer = () => ({ kind: "agent", name: "a", role: "AGENT" });
+  server = await startFakeServer({ roots: roots() });
+  socket = open();
+});
+
+afterEach(async () => {
+  await socket.close();
+  await server.stop();
+});
+
+test("executes one operation and returns its data", async () => {
+  const data = await socket.execute(ViewerDocument);
+  expect(data.viewer.name).toBe("a");
+});
+
+test("rejects with the server's code", async () => {
+  viewer = () => {
+    throw new GraphQLError("no", { extensions: { code: "FORBIDDEN" } });
+  };
+  await expect(socket.execute(ViewerDocument)).rejects.toMatchObject({ code: "FORBIDDEN", retryable: false });
+});
+
+test("a document that does not fit the schema is an error, not a lost connection", async () => {
+  const input = { commandId: "c" } as never;
+  await expect(socket.execute(ReportCommandDocument, { input })).rejects.toMatchObject({ retryable: false });
+});
+
+test("an answer that the connection did not live to bring rejects, and the operation is not sent again", async () => {
+  listen();
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  viewer = () => new Promise(() => {});
+  const answer = socket.execute(ViewerDocument);
+  await vi.waitFor(() => expect(server.asked("Viewer")).toHaveLength(1));
+  server.drop();
+  await expect(answer).rejects.toMatchObject({
+    code: "CONNECTION_LOST",
+    retryable: true,
+    details: { closeCode: 1006 },
+  });
+  await vi.waitFor(() => expect(server.asked("IncidentEvents")).toHaveLength(2));
+  expect(server.asked("Viewer")).toHaveLength(1);
+});
+
+test("an aborted operation rejects at once and leaves the others alone", async () => {
+  const others = listen();
+  viewer = () => new Promise(() => {});
+  const abort = new AbortController();
+  const answer = socket.execute(ViewerDocument, {}, { signal: abort.signal });
+  abort.abort();
+  await expect(answer).rejects.toMatchObject({ code: "ABORTED" });
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  log.append(1);
+  await vi.waitFor(() => expect(others.next).toHaveBeenCalledOnce());
+});
+
+test("every connection proves itself with fresh parameters, and the state is told", async () => {
+  listen();
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  server.close(1001, "restarting");
+  await vi.waitFor(() => expect(server.connectionParams).toHaveLength(2));
+  expect(server.connectionParams).toEqual([{ assertion: "number 1" }, { assertion: "number 2" }]);
+  await vi.waitFor(() =>
+    expect(states.map((state) => state.kind)).toEqual(["connecting", "connected", "closed", "connecting", "connected"]),
+  );
+  expect(states[2]).toMatchObject({ code: 1001, reason: "restarting", final: false });
+});
+
+test.each([1009, 1011, 4400, 4410, 4429, 4500, 4503])("comes back after the close code %i", async (code) => {
+  const { error } = listen();
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  server.close(code, "passing trouble");
+  await vi.waitFor(() => expect(server.asked("IncidentEvents")).toHaveLength(2));
+  expect(error).not.toHaveBeenCalled();
+});
+
+test("waits for a server that is not there yet", async () => {
+  const { port } = server;
+  await server.stop();
+  const { next } = listen();
+  await vi.waitFor(() => expect(states.filter((state) => state.kind === "closed").length).toBeGreaterThan(2));
+  server = await startFakeServer({ roots: roots(), port });
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  log.append(1);
+  await vi.waitFor(() => expect(next).toHaveBeenCalledOnce());
+});
+
+test("gives up a connection whose peer has stopped answering, and finds it again", async () => {
+  socket = open({ keepAliveMs: 50 });
+  const { next } = listen();
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  server.clients()[0]!.pause();
+  await vi.waitFor(() => expect(server.connectionParams).toHaveLength(2));
+  expect(states.find((state) => state.kind === "closed")).toMatchObject({ code: 4499, final: false });
+  await vi.waitFor(() => expect(server.asked("IncidentEvents")).toHaveLength(2));
+  log.append(1);
+  await vi.waitFor(() => expect(next).toHaveBeenCalled());
+});
+
+test("terminate connects anew", async () => {
+  listen();
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  socket.terminate();
+  await vi.waitFor(() => expect(server.connectionParams).toHaveLength(2));
+});
+
+test("close ends what is under way, and nothing can be started after it", async () => {
+  const { error } = listen();
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  await socket.close();
+  expect(error).toHaveBeenCalledWith(expect.objectContaining({ code: "CLOSED" }));
+  await vi.waitFor(() => expect(server.clients()).toHaveLength(0));
+  await expect(socket.execute(ViewerDocument)).rejects.toMatchObject({ code: "CLOSED" });
+  await socket.close();
+});
+
+test("close does not wait for a connection that never comes about", async () => {
+  const sink = { next: vi.fn(), error: vi.fn(), complete: vi.fn() };
+  socket = open({ connectionParams: () => new Promise(() => {}) });
+  socket.subscribe(AgentSessionDocument, {}, sink);
+  await vi.waitFor(() => expect(states).toHaveLength(1));
+  await socket.close();
+  expect(sink.error).toHaveBeenCalledOnce();
+});
