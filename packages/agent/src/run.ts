@@ -1,7 +1,7 @@
 import { redact } from "@poppo-ops/plugins";
 import { type Logger, pino } from "pino";
 import { type Agent, startAgent } from "./agent.js";
-import { stayAlive, systemClock as clock } from "./clock.js";
+import { systemClock as clock, stayAlive } from "./clock.js";
 import type { AgentConfig } from "./config/config.js";
 import { lockFolder } from "./files/lock-folder.js";
 import { EnrolmentRefused, enrol } from "./identity/enrol.js";

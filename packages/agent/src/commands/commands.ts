@@ -68,7 +68,12 @@ export class Commands {
     if (refusal !== undefined || typeof payload === "string") {
       // Not journaled: what anybody could have made up must not occupy the id of a real command.
       warn(`command ${signed.id} refused: ${refusal}`);
-      return reporter.put({ commandId: signed.id, fencingToken: claimedToken(signed), end: "REFUSED", summary: refusal });
+      return reporter.put({
+        commandId: signed.id,
+        fencingToken: claimedToken(signed),
+        end: "REFUSED",
+        summary: refusal,
+      });
     }
     if (this.#runs.has(payload.id)) return reporter.put(startOf(payload));
     const known = journal.find(payload.id);
@@ -173,7 +178,13 @@ export class Commands {
     if (!running) throw new Refused(`probe: ${payload.probeId} is not assigned to this agent`);
     this.#markStarted(payload);
     const results = await running;
-    return { end: "SUCCEEDED", summary: results.map(({ status, summary }) => `${status}: ${summary}`).join("; ").slice(0, 500) };
+    return {
+      end: "SUCCEEDED",
+      summary: results
+        .map(({ status, summary }) => `${status}: ${summary}`)
+        .join("; ")
+        .slice(0, 500),
+    };
   }
 
   async #cancel(payload: CommandPayload): Promise<End> {
@@ -196,7 +207,11 @@ export class Commands {
     return this.#act(payload, abort, payload.timeoutMs ?? PREVIEW_TIMEOUT_MS, async (context) => {
       const preview = await remediation.preview(input, context);
       if (preview.possible && policyRefusal) preview.refusals.push(`policy: ${policyRefusal}`);
-      return { end: "SUCCEEDED", summary: preview.possible ? preview.actions.join("; ") : preview.reason, result: preview };
+      return {
+        end: "SUCCEEDED",
+        summary: preview.possible ? preview.actions.join("; ") : preview.reason,
+        result: preview,
+      };
     });
   }
 
@@ -223,7 +238,12 @@ export class Commands {
     }
   }
 
-  #act(payload: CommandPayload, abort: AbortController, timeoutMs: number, work: Parameters<typeof act>[0]): Promise<End> {
+  #act(
+    payload: CommandPayload,
+    abort: AbortController,
+    timeoutMs: number,
+    work: Parameters<typeof act>[0],
+  ): Promise<End> {
     const { clock, journal, outputs, redact } = this.options;
     const output = outputs.open(payload.id);
     return act(work, { commandId: payload.id, timeoutMs, abort, output, journal, clock, graces: this.#graces, redact });

@@ -12,7 +12,12 @@ test.each([
   ["docker.restart", "R2", "docker/cache", undefined],
   ["docker.restart", "R2", "docker/cache2", 'no rule for docker.restart names the target "docker/cache2"'],
   ["docker.restart", "R2", "xdocker/web-1", "no rule for docker.restart names the target"],
-  ["process.restart", "R2", "docker/web-1", "process.restart is R2, this host allows R1, and no rule allows process.restart"],
+  [
+    "process.restart",
+    "R2",
+    "docker/web-1",
+    "process.restart is R2, this host allows R1, and no rule allows process.restart",
+  ],
 ] as const)("%s (%s) on %s: %s", (kind, risk, target, refusal) => {
   if (refusal === undefined) expect(refusalOfPolicy(policy, kind, risk, target)).toBeUndefined();
   else expect(refusalOfPolicy(policy, kind, risk, target)).toContain(refusal);

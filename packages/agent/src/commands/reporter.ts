@@ -61,8 +61,7 @@ export class Reporter {
   #wake(): void {
     if (this.#reports.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     if (!this.#online || this.#cancelWait) return;
-    for (const report of this.#reports.values())
-      if (!this.#sending.has(report.commandId)) void this.#send(report);
+    for (const report of this.#reports.values()) if (!this.#sending.has(report.commandId)) void this.#send(report);
   }
 
   async #send(report: Report): Promise<void> {

@@ -41,7 +41,10 @@ export async function enrol({ config, version, clock, random, signal, warn }: En
     } catch (error) {
       if (signal.aborted) throw error;
       if (!(error instanceof PoppoError) || !error.retryable)
-        throw new EnrolmentRefused(`the server at ${config.server} does not enrol "${config.name}": ${(error as Error).message}`, { cause: error });
+        throw new EnrolmentRefused(
+          `the server at ${config.server} does not enrol "${config.name}": ${(error as Error).message}`,
+          { cause: error },
+        );
       const waitMs = backOffMs(failures, random);
       warn(`cannot enrol yet, trying again in ${Math.round(waitMs)} ms: ${error.message}`);
       await sleep(clock, waitMs, signal);

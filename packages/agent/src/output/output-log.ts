@@ -61,7 +61,9 @@ export class OutputLog {
     if (this.ended) return;
     this.#gather(stream, this.#lines[stream].push(data));
     this.#cancelPartial?.();
-    this.#cancelPartial = this.#lines[stream].isEmpty ? undefined : this.options.clock.after(PARTIAL_LINE_MS, () => this.#flushLines());
+    this.#cancelPartial = this.#lines[stream].isEmpty
+      ? undefined
+      : this.options.clock.after(PARTIAL_LINE_MS, () => this.#flushLines());
   }
 
   /** The command has ended: everything held back becomes chunks. */
@@ -105,9 +107,11 @@ export class OutputLog {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
     this.#lastFlush = this.options.clock.monotonic();
-    const pieces = this.#gathered.splice(0).flatMap(({ stream, text }) =>
-      splitUtf8(text, LIMITS.outputChunkBytes).flatMap((part) => this.#headTail.push(this.#place(stream, part))),
-    );
+    const pieces = this.#gathered
+      .splice(0)
+      .flatMap(({ stream, text }) =>
+        splitUtf8(text, LIMITS.outputChunkBytes).flatMap((part) => this.#headTail.push(this.#place(stream, part))),
+      );
     this.#keep(pieces);
     if (this.#chunks.length > 0) this.options.onReady();
   }

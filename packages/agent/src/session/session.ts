@@ -1,4 +1,10 @@
-import { type AgentSessionSubscription, AgentSessionDocument, PoppoError, type Socket, type SocketState } from "@poppo-ops/client";
+import {
+  AgentSessionDocument,
+  type AgentSessionSubscription,
+  PoppoError,
+  type Socket,
+  type SocketState,
+} from "@poppo-ops/client";
 import { CLOSE } from "@poppo-ops/plugins/wire";
 import { type Clock, sleep } from "../clock.js";
 import { backOffMs } from "../sender/back-off.js";
@@ -57,11 +63,15 @@ export class Session {
 
   #subscribe(): void {
     if (this.#stop.signal.aborted) return;
-    this.socket.subscribe(AgentSessionDocument, {}, {
-      next: ({ agentSession }) => this.#received(agentSession),
-      error: (error) => void this.#resubscribe(error),
-      complete: () => void this.#resubscribe(new PoppoError("UNAVAILABLE", "the server ended the session")),
-    });
+    this.socket.subscribe(
+      AgentSessionDocument,
+      {},
+      {
+        next: ({ agentSession }) => this.#received(agentSession),
+        error: (error) => void this.#resubscribe(error),
+        complete: () => void this.#resubscribe(new PoppoError("UNAVAILABLE", "the server ended the session")),
+      },
+    );
   }
 
   async #resubscribe(error: PoppoError): Promise<void> {

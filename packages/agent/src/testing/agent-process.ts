@@ -27,7 +27,10 @@ export interface AgentProcess extends AsyncDisposable {
 export function startAgentProcess(folder: string, server: string, config: object = {}): AgentProcess {
   const path = join(folder, "agent.yaml");
   // JSON is YAML.
-  writeFileSync(path, JSON.stringify({ server, name: "test-host", dataDir: "data", enrolmentToken: "enrol-me", ...config }));
+  writeFileSync(
+    path,
+    JSON.stringify({ server, name: "test-host", dataDir: "data", enrolmentToken: "enrol-me", ...config }),
+  );
   return runAgent(["--config", path]);
 }
 

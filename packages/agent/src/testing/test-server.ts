@@ -67,7 +67,12 @@ export async function startTestServer() {
     assertions: [],
     sessions: 0,
   };
-  const control = { token: "enrol-me", leaseMs: 30_000, refuseResults: 0, holdAcks: undefined as Promise<void> | undefined };
+  const control = {
+    token: "enrol-me",
+    leaseMs: 30_000,
+    refuseResults: 0,
+    holdAcks: undefined as Promise<void> | undefined,
+  };
   let assignments: { version: string; probes: Assignment[] } = { version: "0", probes: [] };
   let commands: unknown[] = [];
   const subscribers = new Set<(message: SessionMessage) => void>();
@@ -86,7 +91,8 @@ export async function startTestServer() {
       return { agent: { ...agent, labels: {} }, serverKey: keys.publicKey.export({ format: "jwk" }), userErrors: [] };
     },
     async reportResults({ batch: raw }: { batch: unknown }) {
-      if (control.refuseResults-- > 0) throw new GraphQLError("the database is away", { extensions: { code: "UNAVAILABLE" } });
+      if (control.refuseResults-- > 0)
+        throw new GraphQLError("the database is away", { extensions: { code: "UNAVAILABLE" } });
       const batch = decodeResultBatch(raw);
       if (state.epoch !== batch.epoch) state.ackedSeq = 0;
       state.epoch = batch.epoch;
@@ -125,7 +131,10 @@ export async function startTestServer() {
         for (;;) {
           const message = queue.shift();
           if (message) yield { agentSession: message };
-          else await new Promise<void>((resolve) => (wake = resolve));
+          else
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
         }
       } finally {
         subscribers.delete(push);
@@ -164,7 +173,10 @@ export async function startTestServer() {
       socket.on("close", () => connections.delete(socket));
     });
     sockets = new WebSocketServer({ server: http, path: "/graphql" });
-    useServer({ schema, roots: roots(rootValue), onConnect: ({ connectionParams }) => authenticate(connectionParams) }, sockets);
+    useServer(
+      { schema, roots: roots(rootValue), onConnect: ({ connectionParams }) => authenticate(connectionParams) },
+      sockets,
+    );
     http.listen(port, "127.0.0.1");
     await once(http, "listening");
     port = (http.address() as AddressInfo).port;
@@ -211,7 +223,8 @@ export async function startTestServer() {
     endsOf: (id: string) => state.reports.filter((report) => report.commandId === id && report.end),
     /** Closes every session with a WebSocket close code. */
     closeSessions(code: number) {
-      for (const socket of webSockets()) (socket as { close(code: number, reason: string): void }).close(code, "told so");
+      for (const socket of webSockets())
+        (socket as { close(code: number, reason: string): void }).close(code, "told so");
     },
     down: () => stop(),
     up,
@@ -221,4 +234,4 @@ export async function startTestServer() {
 
 export type TestServer = Awaited<ReturnType<typeof startTestServer>>;
 
-const roots = (rootValue: object) => ({ mutation: rootValue, subscription: rootValue });
+const roots = (rootValue: Record<string, object>) => ({ mutation: rootValue, subscription: rootValue });
