@@ -43,7 +43,13 @@ export const remediationRuns = pgTable(
     startedAt: moment("started_at"),
     finishedAt: moment("finished_at"),
     verifyBy: moment("verify_by"),
+    /** Only outcomes later than this one, by the agent's own clock, say whether the fix helped. */
+    verifyAfter: moment("verify_after"),
     leaseUntil: moment("lease_until"),
+    /** Whether a verified fix held: null as long as nobody can know. */
+    held: boolean("held"),
+    /** When the agent's word came for a run that had been given up. */
+    lateReportAt: moment("late_report_at"),
     summary: text("summary"),
     survivors: json<number[]>("survivors"),
   },
@@ -53,6 +59,8 @@ export const remediationRuns = pgTable(
     index("remediation_runs_target").on(t.agentId, t.target, t.requestedAt.desc()),
     index("remediation_runs_live").on(t.status).where(sql`${t.finishedAt} is null`),
     index("remediation_runs_command").on(t.commandId),
+    index("remediation_runs_finished").on(t.finishedAt),
+    uniqueIndex("remediation_runs_one_live").on(t.agentId, t.target).where(sql`${t.finishedAt} is null`),
   ],
 );
 export type RemediationRunRow = typeof remediationRuns.$inferSelect;
@@ -92,6 +100,20 @@ export const targetLocks = pgTable(
     breakerOpenUntil: moment("breaker_open_until"),
   },
   (t) => [primaryKey({ columns: [t.agentId, t.target] })],
+);
+
+/** What automation was refused on an incident, and by which rule: said once, not at every sweep. */
+export const remediationRefusals = pgTable(
+  "remediation_refusals",
+  {
+    incidentId: uuid("incident_id")
+      .notNull()
+      .references(() => incidents.id, { onDelete: "cascade" }),
+    rule: text("rule").notNull(),
+    message: text("message").notNull(),
+    at: moment("at").notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.incidentId, t.rule] })],
 );
 
 /** One row: the kill switch for automatic and approved remediation alike. */
