@@ -54,6 +54,8 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
         ...env,
       },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
+      // A CPU profile of the server, for `npm run bench`.
+      execArgv: process.env.POPPO_PROFILE_DIR ? ["--cpu-prof", `--cpu-prof-dir=${process.env.POPPO_PROFILE_DIR}`] : [],
     });
     const [message] = (await once(child, "message")) as [Ready];
     if (message.type !== "ready") throw new Error(`the server did not start: ${message.message}`);

@@ -65,13 +65,14 @@ export interface RemediationContext {
   /** A line of live output, already free of secrets. */
   output(text: string, stream?: "stdout" | "stderr"): void;
   /** Runs `argv` in its own process group, streams its output, and stops it INT → TERM → KILL on abort. */
-  exec(argv: readonly [string, ...string[]], options?: { cwd?: string; env?: Record<string, string> }): Promise<{ exitCode: number }>;
+  exec(
+    argv: readonly [string, ...string[]],
+    options?: { cwd?: string; env?: Record<string, string> },
+  ): Promise<{ exitCode: number }>;
 }
 
 /** What would be done, resolved against the world as it is now, or an honest "cannot preview". */
-export type Preview =
-  | { possible: true; actions: string[]; refusals: string[] }
-  | { possible: false; reason: string };
+export type Preview = { possible: true; actions: string[]; refusals: string[] } | { possible: false; reason: string };
 
 export interface RemediationManifest<Input extends z.ZodType = z.ZodType> {
   title: string;

@@ -1,4 +1,5 @@
-export { loadExternalPlugin, loadPlugin, PLUGIN_NAMES } from "./catalog.js";
+export { loadExternalPlugin, loadPlugin, PLUGIN_NAMES, PluginError } from "./catalog.js";
+export { clip } from "./clip.js";
 export { explainConfigError } from "./config-error.js";
 export * from "./contract.js";
 export { manifests } from "./manifests.js";

@@ -134,6 +134,7 @@ describe("a result batch", () => {
     ["a metric's unit", { metrics: { a: [1, "\0"] } }],
     ["evidence", { evidence: { log: ["x\0"] } }],
     ["a key of evidence", { evidence: { "x\0": 1 } }],
+    ["evidence, as half a character", { evidence: { log: "\ud800" } }],
   ])("with NUL in %s is refused, because PostgreSQL cannot hold it", (_, change) => {
     expect(refusal(() => decodeResultBatch(wire(change)))).toMatch(/batch\.\w+\[0\]/);
   });
@@ -141,7 +142,7 @@ describe("a result batch", () => {
   test.each([
     ["an item", { item: "x".repeat(LIMITS.itemChars + 1) }],
     ["a summary", { summary: "x".repeat(LIMITS.summaryChars + 1) }],
-    ["evidence", { evidence: { log: "x".repeat(LIMITS.evidenceBytes) } }],
+    ["evidence", { evidence: { log: "x".repeat(LIMITS.evidenceChars) } }],
     ["a set of metrics", { metrics: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`m${i}`, [i, "1"]])) }],
   ])("with %s over its limit is refused", (_, change) => {
     expect(refusal(() => decodeResultBatch(wire(change)))).toMatch(/at most/);
@@ -153,9 +154,14 @@ describe("a result batch", () => {
     expect(refusal(() => decodeResultBatch(columns))).toMatch(/1001 rows; the limit is 1000/);
   });
 
+  test("with an escaped NUL in the text of evidence is accepted: it is text, not NUL", () => {
+    const evidence = { log: String.raw`"\u0000"` };
+    expect(decodeResultBatch(wire({ evidence })).results[0]!.evidence).toEqual(evidence);
+  });
+
   test("with an index outside its list is refused", () => {
     const columns = wire({}) as Record<string, unknown[]>;
-    for (const index of [-1, 0.5, 7, null]) {
+    for (const index of [-1, 0.5, 7, null, "0", "length", [0], { toString: 1 }]) {
       expect(refusal(() => decodeResultBatch({ ...columns, probe: [index] }))).toMatch(/index into batch.probes/);
       expect(refusal(() => decodeResultBatch({ ...columns, status: [index] }))).toMatch(/index into OUTCOME_STATUSES/);
     }
@@ -182,7 +188,7 @@ describe("an output batch", () => {
 
   test.each([
     ["NUL", "a\0"],
-    ["more than a chunk may hold", "x".repeat(LIMITS.outputChunkBytes + 1)],
+    ["more than a chunk may hold", "x".repeat(LIMITS.outputChunkChars + 1)],
   ])("with %s is refused", (_, text) => {
     const chunks = [{ seq: 0, stream: "stdout", offset: 0, text }];
     expect(refusal(() => decodeOutputBatch({ commandId, chunks }))).toBeDefined();

@@ -63,9 +63,9 @@ export const LIMITS = {
   batchBytes: 512 * 1024,
   summaryChars: 500,
   itemChars: 200,
-  evidenceBytes: 16 * 1024,
+  evidenceChars: 16 * 1024,
   metricsPerResult: 64,
-  outputChunkBytes: 16 * 1024,
+  outputChunkChars: 16 * 1024,
   batchesInFlight: 2,
 } as const;
 
@@ -136,7 +136,7 @@ export function decodeResultBatch(value: unknown): ResultBatch {
   const rows = probe.length;
   if (rows > LIMITS.batchRows) throw new WireError(`batch has ${rows} rows; the limit is ${LIMITS.batchRows}`);
   const item = column(batch.item, "item", rows);
-  const at = column(batch.at, "at", rows);
+  const times = column(batch.at, "at", rows);
   const ms = column(batch.ms, "ms", rows);
   const status = column(batch.status, "status", rows);
   const summary = column(batch.summary, "summary", rows);
@@ -145,11 +145,11 @@ export function decodeResultBatch(value: unknown): ResultBatch {
   const results: Result[] = new Array(rows);
   for (let i = 0; i < rows; i++) {
     results[i] = {
-      probeId: probes[probe[i] as number] ?? fail("probe", i, probe[i], "an index into batch.probes"),
+      probeId: at(probes, probe[i]) ?? fail("probe", i, probe[i], "an index into batch.probes"),
       item: text(item[i], LIMITS.itemChars) ?? fail("item", i, item[i], `a string of at most ${LIMITS.itemChars}`),
-      at: time(at[i]) ?? fail("at", i, at[i], "milliseconds since 1970"),
+      at: time(times[i]) ?? fail("at", i, times[i], "milliseconds since 1970"),
       durationMs: time(ms[i]) ?? fail("ms", i, ms[i], "milliseconds"),
-      status: OUTCOME_STATUSES[status[i] as number] ?? fail("status", i, status[i], "an index into OUTCOME_STATUSES"),
+      status: at(OUTCOME_STATUSES, status[i]) ?? fail("status", i, status[i], "an index into OUTCOME_STATUSES"),
       summary:
         text(summary[i], LIMITS.summaryChars) ??
         fail("summary", i, summary[i], `a string of at most ${LIMITS.summaryChars} without NUL`),
@@ -168,7 +168,7 @@ function decodeMetrics(value: unknown, row: number): Metrics | null {
     const metric = metrics[name];
     const valid =
       Array.isArray(metric) && metric.length === 2 && Number.isFinite(metric[0]) && text(metric[1], 16) !== undefined;
-    if (!valid || text(name, 200) === undefined)
+    if (!valid || text(name, 200) === undefined || !isStorable([name, metric[1]]))
       fail("metrics", row, { [name]: metric }, "name → [finite number, unit]");
     if (++size > LIMITS.metricsPerResult) fail("metrics", row, size, `at most ${LIMITS.metricsPerResult} metrics`);
   }
@@ -178,11 +178,18 @@ function decodeMetrics(value: unknown, row: number): Metrics | null {
 function decodeEvidence(value: unknown, row: number): Readonly<Record<string, unknown>> | null {
   if (value === null) return null;
   const evidence = record(value, `batch.evidence[${row}]`);
-  const json = JSON.stringify(evidence);
-  // PostgreSQL's jsonb cannot hold U+0000, and one bad row must not fail the transaction of every other agent.
-  if (json.length > LIMITS.evidenceBytes || json.includes("\\u0000"))
-    fail("evidence", row, `${json.length} characters`, `at most ${LIMITS.evidenceBytes} characters without NUL`);
+  const { length } = JSON.stringify(evidence);
+  if (length > LIMITS.evidenceChars)
+    fail("evidence", row, `${length} characters`, `at most ${LIMITS.evidenceChars} characters of JSON`);
+  if (!isStorable(evidence)) fail("evidence", row, evidence, "free of U+0000 and of half characters");
   return evidence;
+}
+
+/** PostgreSQL's jsonb refuses both, and one bad row must not fail the transaction of every other agent. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === "string") return !value.includes("\u0000") && value.isWellFormed();
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, inner]) => isStorable(key) && isStorable(inner));
 }
 
 function decodeGap(value: unknown, i: number): SpoolGap {
@@ -222,7 +229,7 @@ export function decodeOutputBatch(value: unknown): OutputBatch {
       seq: count(chunk.seq, `output.chunks[${i}].seq`),
       stream,
       offset: count(chunk.offset, `output.chunks[${i}].offset`),
-      text: text(chunk.text, LIMITS.outputChunkBytes) ?? fail("text", i, "output", "a string within the chunk limit"),
+      text: text(chunk.text, LIMITS.outputChunkChars) ?? fail("text", i, "output", "a string within the chunk limit"),
     };
   });
   if (chunks.length > 256) throw new WireError(`output has ${chunks.length} chunks; the limit is 256`);
@@ -293,6 +300,9 @@ function count(value: unknown, name: string): number {
     throw new WireError(`${name} is ${show(value)}, not a whole number of 0 or more`);
   return value as number;
 }
+
+const at = <T>(list: readonly T[], index: unknown): T | undefined =>
+  Number.isInteger(index) ? list[index as number] : undefined;
 
 const text = (value: unknown, limit: number): string | undefined =>
   typeof value === "string" && value.length <= limit && !value.includes("\u0000") ? value : undefined;

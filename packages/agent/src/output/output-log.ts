@@ -110,7 +110,7 @@ export class OutputLog {
     const pieces = this.#gathered
       .splice(0)
       .flatMap(({ stream, text }) =>
-        splitUtf8(text, LIMITS.outputChunkBytes).flatMap((part) => this.#headTail.push(this.#place(stream, part))),
+        splitUtf8(text, LIMITS.outputChunkChars).flatMap((part) => this.#headTail.push(this.#place(stream, part))),
       );
     this.#keep(pieces);
     if (this.#chunks.length > 0) this.options.onReady();

@@ -55,10 +55,10 @@ function limitEvidence(evidence: Outcome["evidence"]): Result["evidence"] {
   if (evidence === undefined || evidence === null) return null;
   const json = toJson(evidence);
   if (json === undefined) return { truncated: "the evidence is not JSON" };
-  if (json.length <= LIMITS.evidenceBytes) return JSON.parse(json);
-  const excerpt = json.slice(0, LIMITS.evidenceBytes / 4);
+  if (json.length <= LIMITS.evidenceChars) return JSON.parse(json);
+  const excerpt = json.slice(0, LIMITS.evidenceChars / 4);
   return {
-    truncated: `${json.length} characters; the limit is ${LIMITS.evidenceBytes}`,
+    truncated: `${json.length} characters; the limit is ${LIMITS.evidenceChars}`,
     excerpt: clip(excerpt, excerpt.length),
   };
 }
