@@ -15,12 +15,15 @@ import { Operations } from "./graphql/operation.js";
 import { Connections } from "./http/connections.js";
 import { healthRoutes } from "./http/health.js";
 import { createHttpServer } from "./http/server.js";
-import { serveWebSocket } from "./http/websocket.js";
+import { type SocketLayer, serveWebSocket } from "./http/websocket.js";
 import type { App } from "./kernel/app.js";
 import { AppError } from "./kernel/app-error.js";
 import { type Clock, systemClock } from "./kernel/clock.js";
 import { openRooms } from "./rooms.js";
 import { buildSchema } from "./schema.js";
+
+const DRAIN_MS = 5_000;
+const DRAIN_STEP_MS = 50;
 
 export interface ServerOptions {
   databaseUrl: string;
@@ -48,8 +51,24 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+type Closers = (() => Promise<unknown>)[];
+
 /** Starts one replica. @throws {AppError} when the port is taken, and what the database answers */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const closers: Closers = [];
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return { ...(await open(options, closers)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Whatever is opened leaves in `closers` how it is closed; they run last to first. */
+async function open(options: ServerOptions, closers: Closers): Promise<Omit<RunningServer, "stop">> {
   const { log, clock = systemClock } = options;
   await migrate(options.databaseUrl);
   const database = openDatabase({
@@ -57,7 +76,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     poolSize: options.poolSize,
     onError: (error) => log.warn({ err: error }, "a database connection broke"),
   });
+  closers.push(() => database.close());
   const hints = await openHints(options, { clock, log, database });
+  closers.push(() => hints.stop());
   const app: App = { database, hints, clock, log };
   const firstToken = await ensureFirstToken(app, options.adminToken);
 
@@ -69,8 +90,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const operations = new Operations(await buildSchema());
   const apollo = createApollo(app, operations);
   await apollo.start();
+  closers.push(() => apollo.stop());
   await events.start();
+  closers.push(() => events.stop());
   fanOut.start();
+  closers.push(
+    () => fanOut.stop(),
+    () => rooms.stop(),
+    () => engine.stop(),
+  );
 
   const state = { ready: false, startedAt: clock.now(), version: options.version };
   const http = createHttpServer({
@@ -93,6 +121,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     authenticate: rooms.authenticate,
     onAlive: rooms.onAlive,
   });
+  closers.push(async () => {
+    state.ready = false;
+    await drain(http, sockets, clock);
+  });
   await listen(http, options.host, options.port);
   await rooms.start();
   engine.start(rooms.modules);
@@ -105,23 +137,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     fanOut,
     log: events,
     firstToken,
-    async stop() {
-      state.ready = false;
-      const closed = once(http, "close");
-      http.close();
-      http.closeIdleConnections();
-      await sockets.stop();
-      http.closeAllConnections();
-      await closed;
-      await engine.stop();
-      await rooms.stop();
-      await fanOut.stop();
-      await events.stop();
-      await apollo.stop();
-      await hints.stop();
-      await database.close();
-    },
   };
+}
+
+/** Nothing new is accepted, sockets are closed, and requests under way have five seconds to be answered. */
+async function drain(http: Server, sockets: SocketLayer, clock: Clock): Promise<void> {
+  if (!http.listening) return sockets.stop();
+  let open = true;
+  const closed = once(http, "close").then(() => {
+    open = false;
+  });
+  http.close();
+  http.closeIdleConnections();
+  await sockets.stop();
+  for (let waited = 0; open && waited < DRAIN_MS; waited += DRAIN_STEP_MS) {
+    http.closeIdleConnections();
+    await Promise.race([closed, clock.sleep(DRAIN_STEP_MS)]);
+  }
+  http.closeAllConnections();
+  await closed;
 }
 
 async function openHints(options: ServerOptions, parts: Pick<App, "clock" | "log" | "database">): Promise<RemoteHints> {

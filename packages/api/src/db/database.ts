@@ -16,7 +16,10 @@ type Isolation = "READ COMMITTED" | "REPEATABLE READ";
 export interface Database {
   db: Db;
   pool: pg.Pool;
-  /** One transaction; rolled back when `run` throws. */
+  /**
+   * One transaction; rolled back when `run` throws. PostgreSQL ends a deadlock by refusing one of those in it: that one
+   * runs again, so `run` must keep nothing from its first time.
+   */
   transaction<T>(run: (tx: Transaction) => Promise<T>, isolation?: Isolation): Promise<T>;
   close(): Promise<void>;
 }
@@ -27,11 +30,34 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    // A peer that is gone without a word; longer than `statement_timeout`, which ends what merely takes long.
+    query_timeout: 70_000,
     application_name: "poppo-ops",
     // A transaction of a frozen replica must not hold its locks for ever.
     options: "-c idle_in_transaction_session_timeout=60000 -c statement_timeout=60000",
   });
   pool.on("error", options.onError);
+  // The pool listens to idle clients only; the error of one that breaks between two statements of a transaction would
+  // end the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
+  const once = async <T>(run: (tx: Transaction) => Promise<T>, isolation: Isolation): Promise<T> => {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      const now = await begin(client, isolation);
+      const result = await run({ db: dbOf(client), client, now });
+      await client.query("COMMIT");
+      return result;
+    } catch (error) {
+      await client.query("ROLLBACK").catch((cause: Error) => {
+        broken = cause;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  };
   const bound = new WeakMap<pg.PoolClient, Db>();
   const dbOf = (client: pg.PoolClient) => {
     const known = bound.get(client) ?? drizzle(client);
@@ -43,25 +69,20 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
     db: drizzle(pool),
     pool,
     async transaction(run, isolation = "READ COMMITTED") {
-      const client = await pool.connect();
-      let broken: Error | undefined;
-      try {
-        const now = await begin(client, isolation);
-        const result = await run({ db: dbOf(client), client, now });
-        await client.query("COMMIT");
-        return result;
-      } catch (error) {
-        await client.query("ROLLBACK").catch((cause: Error) => {
-          broken = cause;
-        });
-        throw error;
-      } finally {
-        client.release(broken);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await once(run, isolation);
+        } catch (error) {
+          if (attempt === ATTEMPTS || errorCode(error) !== DEADLOCK) throw error;
+        }
       }
     },
     close: () => pool.end(),
   };
 }
+
+const ATTEMPTS = 4;
+const DEADLOCK = "40P01";
 
 /** One round trip for both statements. */
 async function begin(client: pg.PoolClient, isolation: Isolation): Promise<Date> {
@@ -75,6 +96,9 @@ async function begin(client: pg.PoolClient, isolation: Isolation): Promise<Date>
 const UNREACHABLE = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENOTFOUND",
   "ENOENT",
   "EPIPE",
   "57P01",
@@ -84,19 +108,25 @@ const UNREACHABLE = new Set([
   "08003",
   "53300",
 ]);
+/** What node-postgres says in words only. */
+const BROKEN =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Query read timeout|Cannot use a pool after calling end/;
 
 export function isUnreachable(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     const { code } = e as { code?: string };
-    if (code && UNREACHABLE.has(code)) return true;
-    if (
-      /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
-        e.message,
-      )
-    )
-      return true;
+    if ((code && UNREACHABLE.has(code)) || BROKEN.test(e.message)) return true;
   }
   return false;
+}
+
+/** The code PostgreSQL gave an error, through what wraps it: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export function errorCode(error: unknown): string | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const { code } = e as { code?: string };
+    if (code && /^[0-9A-Z]{5}$/.test(code)) return code;
+  }
+  return undefined;
 }
 
 /** The name of the unique constraint an insert or update ran into. */

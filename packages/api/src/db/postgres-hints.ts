@@ -77,7 +77,12 @@ async function listen(
   { clock, log }: Pick<App, "clock" | "log">,
 ): Promise<void> {
   while (!signal.aborted) {
-    const client = new pg.Client({ connectionString: url, keepAlive: true, application_name: "poppo-ops hints" });
+    const client = new pg.Client({
+      connectionString: url,
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      application_name: "poppo-ops hints",
+    });
     const ended = new Promise<void>((resolve) => {
       client.once("end", resolve);
       client.once("error", () => resolve());

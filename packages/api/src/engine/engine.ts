@@ -47,7 +47,9 @@ export class Engine {
         this.app.log.warn({ err: error, module: module.name, failures }, "an engine module failed; trying again");
       }
       const pause = module.everyMs * Math.min(2 ** failures, 32);
-      await alarm.rungOr((ring) => this.app.clock.sleep(pause, AbortSignal.any([signal, ring])));
+      // Hints come many times a second; one that fails must not try again with each of them.
+      if (failures > 0) await this.app.clock.sleep(pause, signal);
+      else await alarm.rungOr((ring) => this.app.clock.sleep(pause, AbortSignal.any([signal, ring])));
     }
   }
 }

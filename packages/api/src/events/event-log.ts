@@ -20,6 +20,7 @@ export class EventLog {
   private readonly stopping = new AbortController();
   private reading: Promise<void> | null = null;
   private stale = false;
+  private mayBeRestored = false;
   private polling: Promise<void> | null = null;
   private stopHints = () => {};
 
@@ -77,6 +78,7 @@ export class EventLog {
     while (this.stale && !this.stopping.signal.aborted) {
       this.stale = false;
       try {
+        if (this.mayBeRestored) await this.noticeRestore();
         const rows = await this.app.database.db
           .select()
           .from(events)
@@ -95,30 +97,33 @@ export class EventLog {
     this.ring.push(...rows);
     if (this.ring.length > RING) this.ring.splice(0, this.ring.length - RING);
     this.head = rows.at(-1)!.seq;
+    this.tell();
+  }
+
+  private tell(): void {
     for (const listener of this.listeners) listener();
   }
 
   private async poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.app.clock.sleep(POLL_MS, signal);
-      if (signal.aborted) return;
-      await this.noticeRestore();
+      this.mayBeRestored = true;
       await this.refresh();
     }
   }
 
-  /** A restored database has another epoch; what this replica remembers of the old one is void. */
+  /**
+   * A restored database has another epoch; what this replica remembers of the old one is void. Never beside a read: a head
+   * that was asked for before it and answered after it would look like a step back.
+   */
   private async noticeRestore(): Promise<void> {
-    try {
-      const head = await this.readHead();
-      if (head.epoch === this.epoch && head.seq >= this.head) return;
-      this.epoch = head.epoch;
-      this.head = head.seq;
-      this.ring.length = 0;
-      for (const listener of this.listeners) listener();
-    } catch {
-      // The database is away; the next round asks again.
-    }
+    const { epoch, seq } = await this.readHead();
+    this.mayBeRestored = false;
+    if (epoch === this.epoch && seq >= this.head) return;
+    this.epoch = epoch;
+    this.head = seq;
+    this.ring.length = 0;
+    this.tell();
   }
 
   private async readHead(): Promise<Position> {

@@ -2,6 +2,7 @@ import { Arg, Ctx, Int, Query, Resolver, Root, Subscription } from "type-graphql
 import { checkFirst } from "../graphql/connection.js";
 import type { Context } from "../graphql/context.js";
 import { Requires } from "../graphql/policy.js";
+import { AppError } from "../kernel/app-error.js";
 import { BigIntText, Cursor } from "../graphql/scalars.js";
 import { AuditRecord, EventFilter, EventPage } from "./event.type.js";
 import { readEvents } from "./read-events.js";
@@ -26,9 +27,12 @@ export class EventResolver {
     @Arg("first", () => Int, { defaultValue: 50 }) first: number,
     @Ctx() { scope }: Context,
   ): Promise<AuditRecord[]> {
+    const from = Number(after ?? 0);
+    if (!Number.isSafeInteger(from))
+      throw new AppError("BAD_INPUT", `after is "${after}", which is no sequence number.`, { field: "after" });
     const { rows } = await scope.app.database.pool.query<AuditRecord>(
       "SELECT e.seq, event_body(e) AS body, e.hash FROM events e WHERE e.seq > $1 ORDER BY e.seq LIMIT $2",
-      [after ?? 0, checkFirst(first)],
+      [from, checkFirst(first)],
     );
     return rows;
   }

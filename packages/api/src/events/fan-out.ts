@@ -1,7 +1,8 @@
 import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
-import { decodeCursor, encodeCursor } from "./cursor.js";
+import { decodeCursor, encodeCursor, type Position } from "./cursor.js";
 import type { EventLog } from "./event-log.js";
+import { PageMemo } from "./page-memo.js";
 import { gapReason } from "./read-events.js";
 import { ReaderGroup, type Rendered, type SharedQuery } from "./reader-group.js";
 import type { Subscriber } from "./subscriber.js";
@@ -10,8 +11,9 @@ const PAGE = 200;
 /** Sockets written in one turn of the event loop: about 5 ms of work. */
 const SLICE = 250;
 const HEARTBEAT_MS = 20_000;
+/** In a catch-up: how long the quick wait for the slow before they part. */
+const STRAGGLE_MS = 250;
 const STALLED_MS = 30_000;
-const MEMO_BYTES = 16 * 1024 * 1024;
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -22,9 +24,8 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
  */
 export class FanOut {
   private readonly groups = new Map<string, Set<ReaderGroup>>();
-  /** Rendered pages: after a restart thousands ask for the very same ones. */
-  private readonly memo = new Map<string, Rendered>();
-  private memoBytes = 0;
+  private readonly memo = new PageMemo();
+  private readonly working = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
   private stopListening = () => {};
   private heart: Promise<void> | null = null;
@@ -36,7 +37,7 @@ export class FanOut {
 
   start(): void {
     this.stopListening = this.log.onAdvance(() => {
-      for (const groups of this.groups.values()) for (const group of groups) this.wake(group);
+      for (const group of this.allGroups()) this.wake(group);
     });
     this.heart = this.beat(this.stopping.signal);
   }
@@ -45,24 +46,28 @@ export class FanOut {
     this.stopListening();
     this.stopping.abort();
     await this.heart;
+    await Promise.all(this.working);
   }
 
   get subscriberCount(): number {
-    let count = 0;
-    for (const groups of this.groups.values()) for (const group of groups) count += group.members.size;
-    return count;
+    return [...this.allGroups()].reduce((sum, group) => sum + group.members.size, 0);
+  }
+
+  get groupCount(): number {
+    return [...this.allGroups()].length;
   }
 
   /** Begins to deliver: from now, or after a cursor. Ends when `subscriber` stops. */
   async join(subscriber: Subscriber, query: SharedQuery, after: string | null): Promise<void> {
-    let position = this.log.head;
+    let position = this.log.position();
     if (after) {
       const from = decodeCursor(after);
       // Another replica may have committed it a moment ago.
       if (from.epoch === this.log.epoch && from.seq > this.log.head) await this.log.refresh();
-      const reason = gapReason(from, this.log.position());
+      position = this.log.position();
+      const reason = gapReason(from, position);
       if (reason) subscriber.send(await query.renderGap(reason));
-      position = reason ? 0 : from.seq;
+      position = { epoch: position.epoch, seq: reason ? 0 : from.seq };
     } else {
       // Without a cursor to begin with, a client whose connection broke before the first event could not resume.
       subscriber.send(await this.emptyPage(query, position));
@@ -71,17 +76,23 @@ export class FanOut {
     void subscriber.ended.then(() => this.leave(subscriber, query.key));
   }
 
-  private place(subscriber: Subscriber, query: SharedQuery, position: number): void {
-    const groups = this.groups.get(query.key) ?? new Set();
-    this.groups.set(query.key, groups);
-    let group = [...groups].find((g) => g.position === position && !g.running);
-    if (!group) {
-      group = new ReaderGroup(query, position);
-      group.sentAt = this.app.clock.monotonic();
-      groups.add(group);
-    }
+  private *allGroups(): Iterable<ReaderGroup> {
+    for (const groups of this.groups.values()) yield* groups;
+  }
+
+  private place(subscriber: Subscriber, query: SharedQuery, position: Position): void {
+    const known = [...(this.groups.get(query.key) ?? [])].find((group) => !group.running && group.standsAt(position));
+    const group = known ?? this.open(query, position);
     group.members.add(subscriber);
     this.wake(group);
+  }
+
+  private open(query: SharedQuery, position: Position): ReaderGroup {
+    const group = new ReaderGroup(query, position);
+    group.sentAt = this.app.clock.monotonic();
+    const groups = this.groups.get(query.key) ?? new Set();
+    this.groups.set(query.key, groups.add(group));
+    return group;
   }
 
   private leave(subscriber: Subscriber, key: string): void {
@@ -93,120 +104,126 @@ export class FanOut {
   }
 
   private wake(group: ReaderGroup): void {
-    if (group.running || group.position === this.log.head) return;
+    if (!group.standsAt(this.log.position())) this.occupy(group, () => this.readOn(group));
+  }
+
+  /** One piece of work at a time in a group: pages must reach a socket in their order. */
+  private occupy(group: ReaderGroup, work: () => Promise<void>): void {
+    if (group.running || this.stopping.signal.aborted) return;
     group.running = true;
-    void this.readOn(group)
+    const done = work()
       .catch(async (error) => {
         this.app.log.warn({ err: error }, "a subscription group cannot read on; trying again");
         await this.app.clock.sleep(1000, this.stopping.signal);
       })
-      .finally(() => {
+      .then(() => {
         group.running = false;
-        if (this.stopping.signal.aborted || group.members.size === 0) return;
-        if (group.position === this.log.head) this.meet(group);
+        this.working.delete(done);
+        if (group.members.size === 0) return;
+        if (group.standsAt(this.log.position())) this.meet(group);
         else this.wake(group);
       });
+    this.working.add(done);
   }
 
   private async readOn(group: ReaderGroup): Promise<void> {
-    // The database was restored to an earlier point: say so, and begin with what it holds now.
-    if (group.position > this.log.head) {
-      this.deliver(group, await group.query.renderGap("EPOCH_CHANGED"));
-      group.position = 0;
+    const { epoch } = this.log;
+    // The database was restored to another point: say so, and begin with what it holds now.
+    if (group.position.epoch !== epoch || group.position.seq > this.log.head) {
+      await this.write(group, await group.query.renderGap("EPOCH_CHANGED"));
+      group.position = { epoch, seq: 0 };
     }
-    const wasBehind = this.log.head - group.position > PAGE;
-    while (group.position < this.log.head && group.members.size > 0 && !this.stopping.signal.aborted) {
-      const catchingUp = this.log.head - group.position > PAGE;
+    const behind = () => this.log.head - group.position.seq;
+    const wasBehind = behind() > PAGE;
+    while (behind() > 0 && this.log.epoch === epoch && group.members.size > 0 && !this.stopping.signal.aborted) {
+      const catchingUp = behind() > PAGE;
+      if (catchingUp) await this.letDrain(group);
       const { to, body } = await this.render(group, catchingUp);
       if (body) await this.write(group, body);
-      group.position = to;
-      if (!catchingUp) continue;
-      await this.letDrain(group);
-      await turn();
+      group.position = { epoch, seq: to };
+      if (catchingUp) await turn();
     }
     if (wasBehind) await this.write(group, await this.emptyPage(group.query, group.position));
   }
 
   /** Pages of a catch-up end at multiples of PAGE, so that readers from different cursors soon share them. */
-  private async render({ query, position }: ReaderGroup, catchingUp: boolean): Promise<Rendered> {
-    const end = catchingUp ? position + PAGE - (position % PAGE) : this.log.head;
-    const memoKey = `${position}:${end}:${catchingUp}:${query.key}`;
-    const known = this.memo.get(memoKey);
-    if (known) return known;
-    const read = await this.log.read(position, end - position);
-    const to = read.at(-1)?.seq ?? end;
-    const events = read.filter(query.matches);
-    const rendered = { to, body: events.length > 0 ? await query.render(events, to, !catchingUp) : null };
-    this.remember(memoKey, rendered);
-    return rendered;
+  private render({ query, position }: ReaderGroup, catchingUp: boolean): Promise<Rendered> {
+    const { epoch, seq } = position;
+    const end = catchingUp ? seq + PAGE - (seq % PAGE) : this.log.head;
+    return this.memo.get(`${epoch}:${seq}:${end}:${catchingUp}:${query.key}`, async () => {
+      const read = await this.log.read(seq, end - seq);
+      const to = read.at(-1)?.seq ?? end;
+      const events = read.filter(query.matches);
+      return { to, body: events.length > 0 ? await query.render(events, { epoch, seq: to }, !catchingUp) : null };
+    });
   }
 
-  private remember(key: string, rendered: Rendered): void {
-    this.memo.set(key, rendered);
-    this.memoBytes += key.length + (rendered.body?.length ?? 0);
-    while (this.memoBytes > MEMO_BYTES) {
-      const [oldest, { body }] = this.memo.entries().next().value!;
-      this.memo.delete(oldest);
-      this.memoBytes -= oldest.length + (body?.length ?? 0);
-    }
+  /** A heartbeat: no events, only where the reader stands. */
+  private async emptyPage(query: SharedQuery, position: Position): Promise<string> {
+    const { epoch, seq } = position;
+    const caughtUp = seq === this.log.head;
+    const page = await this.memo.get(`${epoch}:${seq}:${caughtUp}:empty:${query.key}`, async () => ({
+      to: seq,
+      body: await query.render([], position, caughtUp),
+    }));
+    return page.body!;
   }
 
   private async write(group: ReaderGroup, body: string): Promise<void> {
     group.sentAt = this.app.clock.monotonic();
     let written = 0;
     for (const member of group.members) {
-      this.deliverTo(member, group, body);
+      if (member.isOverflowing) this.cutOff(member, group.position);
+      else member.send(body);
       if (++written % SLICE === 0) await turn();
     }
   }
 
-  private deliver(group: ReaderGroup, body: string): void {
-    for (const member of group.members) this.deliverTo(member, group, body);
-  }
-
-  private deliverTo(member: Subscriber, group: ReaderGroup, body: string): void {
-    if (member.isOverflowing) this.cutOff(member, group.position);
-    else member.send(body);
-  }
-
-  private cutOff(member: Subscriber, position: number): void {
-    const lastCursor = encodeCursor({ epoch: this.log.epoch, seq: position });
+  private cutOff(member: Subscriber, position: Position): void {
     member.fail(
       new AppError(
         "SLOW_CONSUMER",
         "This subscriber reads too slowly and was cut off; subscribe again after `lastCursor`.",
-        { lastCursor },
+        { lastCursor: encodeCursor(position) },
       ),
     );
   }
 
-  /** A reader that catches up waits for its socket, not for its neighbours; one that stands still is let go. */
+  /** Who catches up waits for the socket. Who is slower than the others goes on apart; who stands still is let go. */
   private async letDrain(group: ReaderGroup): Promise<void> {
-    const giveUp = new AbortController();
-    const stalled = this.app.clock
-      .sleep(STALLED_MS, AbortSignal.any([giveUp.signal, this.stopping.signal]))
-      .then(() => "stalled" as const);
-    const outcome = await Promise.race([Promise.all([...group.members].map((member) => member.drained())), stalled]);
-    giveUp.abort();
-    if (outcome !== "stalled" || this.stopping.signal.aborted) return;
-    for (const member of group.members) if (member.isOverflowing) member.terminate();
+    const drained = [...group.members].map((member) => member.drained());
+    if (await this.within(STRAGGLE_MS, Promise.all(drained))) return;
+    if ([...group.members].some((member) => member.isDrained)) return this.partFromSlow(group);
+    if (await this.within(STALLED_MS, Promise.race(drained))) return this.letDrain(group);
+    if (this.stopping.signal.aborted) return;
+    for (const member of group.members) member.terminate();
   }
 
-  /** A heartbeat: no events, only where the reader stands. */
-  private async emptyPage(query: SharedQuery, position: number): Promise<string> {
-    const caughtUp = position === this.log.head;
-    const memoKey = `${position}:${caughtUp}:empty:${query.key}`;
-    const known = this.memo.get(memoKey)?.body;
-    if (known) return known;
-    const body = await query.render([], position, caughtUp);
-    this.remember(memoKey, { to: position, body });
-    return body;
+  private partFromSlow(group: ReaderGroup): void {
+    const slow = this.open(group.query, group.position);
+    for (const member of group.members) {
+      if (member.isDrained) continue;
+      group.members.delete(member);
+      slow.members.add(member);
+    }
+    if (slow.members.size > 0) this.wake(slow);
+    else this.groups.get(group.query.key)!.delete(slow);
+  }
+
+  private async within(ms: number, work: Promise<unknown>): Promise<boolean> {
+    const enough = new AbortController();
+    const tooLate = this.app.clock.sleep(ms, AbortSignal.any([enough.signal, this.stopping.signal]));
+    try {
+      return await Promise.race([work.then(() => true), tooLate.then(() => false)]);
+    } finally {
+      enough.abort();
+    }
   }
 
   /** Two groups of one query at one position are one group. */
   private meet(group: ReaderGroup): void {
     for (const other of this.groups.get(group.query.key) ?? []) {
-      if (other === group || other.running || other.position !== group.position) continue;
+      if (other === group || other.running || !other.standsAt(group.position)) continue;
       const [large, small] = other.members.size > group.members.size ? [other, group] : [group, other];
       large.absorb(small);
       this.groups.get(group.query.key)!.delete(small);
@@ -218,11 +235,9 @@ export class FanOut {
     while (!signal.aborted) {
       await this.app.clock.sleep(1000, signal);
       const due = this.app.clock.monotonic() - HEARTBEAT_MS;
-      for (const groups of this.groups.values()) {
-        for (const group of groups) {
-          if (group.running || group.sentAt > due || signal.aborted) continue;
-          await this.write(group, await this.emptyPage(group.query, group.position)).catch(() => {});
-        }
+      for (const group of this.allGroups()) {
+        if (group.sentAt > due) continue;
+        this.occupy(group, async () => this.write(group, await this.emptyPage(group.query, group.position)));
       }
     }
   }

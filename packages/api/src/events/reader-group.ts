@@ -1,7 +1,8 @@
+import type { Position } from "./cursor.js";
 import type { EventRow } from "./event.table.js";
 import type { Subscriber } from "./subscriber.js";
 
-/** A page of events from `from` (exclusive) to `to` (inclusive), rendered for one group key. */
+/** A page of events up to `to` (inclusive), rendered for one group key. */
 export interface Rendered {
   to: number;
   /** Null when no event passed the filter: nothing to send. */
@@ -12,8 +13,8 @@ export interface Rendered {
 export interface SharedQuery {
   key: string;
   matches(event: EventRow): boolean;
-  /** Executes the document on a page and serialises the result. */
-  render(events: EventRow[], to: number, caughtUp: boolean): Promise<string>;
+  /** Executes the document on a page and serialises the result. Rejects when the database is away. */
+  render(events: EventRow[], to: Position, caughtUp: boolean): Promise<string>;
   renderGap(reason: string): Promise<string>;
 }
 
@@ -29,8 +30,12 @@ export class ReaderGroup {
 
   constructor(
     readonly query: SharedQuery,
-    public position: number,
+    public position: Position,
   ) {}
+
+  standsAt({ epoch, seq }: Position): boolean {
+    return this.position.seq === seq && this.position.epoch === epoch;
+  }
 
   absorb(other: ReaderGroup): void {
     for (const member of other.members) this.members.add(member);

@@ -44,6 +44,11 @@ export class Subscriber implements AsyncGenerator<never, void, void> {
     return this.pending >= MAX_PENDING || this.socket.bufferedAmount > MAX_BYTES;
   }
 
+  /** Everything sent has left this process. */
+  get isDrained(): boolean {
+    return this.pending === 0 || !this.live;
+  }
+
   /** Sends an already serialised result. */
   send(body: string): void {
     if (!this.live) return;
@@ -51,9 +56,9 @@ export class Subscriber implements AsyncGenerator<never, void, void> {
     this.socket.send(`${this.head}${body}}`, this.flushed);
   }
 
-  /** Resolves when everything sent has left this process. */
+  /** Resolves when it is drained. */
   async drained(): Promise<void> {
-    if (this.pending > 0 && this.live) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (!this.isDrained) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   /** Ends the operation with an error; the client may subscribe again. */

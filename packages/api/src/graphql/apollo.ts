@@ -1,21 +1,22 @@
-import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
+import { ApolloServer, type ApolloServerPlugin, HeaderMap } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from "@apollo/server/plugin/disabled";
-import { GraphQLError } from "graphql";
 import type { App } from "../kernel/app.js";
-import { AppError } from "../kernel/app-error.js";
+import { newId } from "../kernel/ids.js";
 import type { Context } from "./context.js";
 import { formatError } from "./format-error.js";
-import { checkLength, LIMITS, limitRules } from "./limits.js";
-import { executeWithDeadline, type Operations } from "./operation.js";
+import { LIMITS } from "./limits.js";
+import { asErrors, executeWithDeadline, type Operations } from "./operation.js";
 
 /**
  * GraphQL over HTTP. Apollo speaks the protocol; the checks and the execution are the ones of `Operations`, which the
  * WebSocket layer uses too, so that no transport is the weaker one.
  */
 export function createApollo(app: App, operations: Operations): ApolloServer<Context> {
+  const requestIds = new WeakMap<object, string>();
+  const format = (error: unknown) => formatError(error, requestIds.get(error as object) ?? newId(), app.log);
   return new ApolloServer<Context>({
     gateway: {
       onSchemaLoadOrUpdate(listener) {
@@ -40,12 +41,20 @@ export function createApollo(app: App, operations: Operations): ApolloServer<Con
     allowBatchedHttpRequests: false,
     stopOnTerminationSignals: false,
     parseOptions: { maxTokens: LIMITS.tokens },
-    validationRules: limitRules,
+    // `Operations` validates, once per document text.
+    dangerouslyDisableValidation: true,
+    formatError: (_formatted, error) => format(error),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
-      checks(operations),
-      errorForm(app),
+      checks(app, operations),
+      {
+        requestDidStart: async ({ contextValue }) => ({
+          didEncounterErrors: async ({ errors }) => {
+            for (const error of errors) requestIds.set(error, contextValue.requestId);
+          },
+        }),
+      },
     ],
     logger: {
       debug: (message) => app.log.debug(message),
@@ -56,45 +65,18 @@ export function createApollo(app: App, operations: Operations): ApolloServer<Con
   });
 }
 
-/** What Apollo's own steps do not check. */
-const checks = (operations: Operations): ApolloServerPlugin<Context> => ({
-  async requestDidStart() {
-    return {
-      async didResolveSource({ source }) {
-        rethrow(() => checkLength(source));
-      },
-      async didResolveOperation({ source, request, contextValue }) {
-        rethrow(() =>
-          operations.prepare(
-            { query: source, operationName: request.operationName, variables: request.variables },
-            contextValue,
-          ),
-        );
-      },
-    };
-  },
-});
-
-/** Apollo masks whatever is not a GraphQLError before `formatError` of ours could see it. */
-function rethrow(check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    throw new GraphQLError(error.message, {
-      originalError: error,
-      extensions: { code: error.code, http: { status: error.code === "INTROSPECTION_REFUSED" ? 401 : 400 } },
-    });
-  }
-}
-
-const errorForm = (app: App): ApolloServerPlugin<Context> => ({
-  async requestDidStart({ contextValue }) {
-    return {
-      async willSendResponse({ response, errors }) {
-        if (response.body.kind !== "single" || !errors?.length) return;
-        response.body.singleResult.errors = errors.map((error) => formatError(error, contextValue.requestId, app.log));
-      },
-    };
-  },
+/** Answers in place of the execution when the document does not pass. */
+const checks = (app: App, operations: Operations): ApolloServerPlugin<Context> => ({
+  requestDidStart: async () => ({
+    async responseForOperation({ source, request: { operationName, variables }, contextValue }) {
+      try {
+        operations.prepare({ query: source, operationName, variables }, contextValue);
+        return null;
+      } catch (error) {
+        const errors = asErrors(error).map((e) => formatError(e, contextValue.requestId, app.log));
+        const status = errors[0]!.extensions!.code === "INTROSPECTION_REFUSED" ? 401 : 400;
+        return { http: { status, headers: new HeaderMap() }, body: { kind: "single", singleResult: { errors } } };
+      }
+    },
+  }),
 });

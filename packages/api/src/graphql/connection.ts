@@ -1,4 +1,4 @@
-import { and, asc, type Column, desc, eq, gt, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, type Column, desc, eq, gt, gte, lt, lte, or, type SQL, sql } from "drizzle-orm";
 import { type ClassType, Field, Int, ObjectType } from "type-graphql";
 import type { Db } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
@@ -15,7 +15,7 @@ export interface Connection<Node> {
   edges: { cursor: string; node: Node }[];
   nodes: Node[];
   pageInfo: PageInfo;
-  /** Counted only when asked for. */
+  /** Counted once, and only when asked for. */
   readonly totalCount: Promise<number>;
 }
 
@@ -71,11 +71,12 @@ export async function paginate<Row extends Record<string, unknown>>(options: {
 }): Promise<Connection<Row>> {
   const { paging, orderBy, where } = options;
   const first = checkFirst(paging.first);
-  const beyond = paging.after ? afterCursor(orderBy, decodeCursor(paging.after, orderBy.length)) : undefined;
+  const beyond = paging.after ? afterCursor(orderBy, decodeCursor(paging.after, orderBy)) : undefined;
   const directions = orderBy.map(({ column, descending }) => (descending ? desc(column) : asc(column)));
   const rows = await options.select(and(where, beyond), directions, first + 1);
   const nodes = rows.slice(0, first);
   const edges = nodes.map((node) => ({ cursor: encodeCursor(orderBy.map(({ key }) => node[key])), node }));
+  let count: Promise<number> | undefined;
   return {
     edges,
     nodes,
@@ -86,7 +87,8 @@ export async function paginate<Row extends Record<string, unknown>>(options: {
       endCursor: edges.at(-1)?.cursor ?? null,
     },
     get totalCount() {
-      return options.count(where);
+      count ??= options.count(where);
+      return count;
     },
   };
 }
@@ -100,22 +102,27 @@ export async function countRows(
   return row!.count;
 }
 
-/** (a, b) after (x, y): a beyond x, or a = x and b beyond y. */
+/**
+ * (a, b) after (x, y): a beyond x, or a = x and b beyond y. That `a` is x or beyond it follows, but only said outright does
+ * it let an index begin there.
+ */
 function afterCursor(orderBy: OrderBy[], values: unknown[]): SQL | undefined {
+  const [{ column: first, descending: down }] = orderBy as [OrderBy];
   const alternatives = orderBy.map(({ column, descending }, i) => {
     const equals = orderBy.slice(0, i).map((earlier, j) => eq(earlier.column, values[j]));
     return and(...equals, (descending ? lt : gt)(column, values[i]));
   });
-  return or(...alternatives);
+  return and((down ? lte : gte)(first, values[0]), or(...alternatives));
 }
 
 const encodeCursor = (values: unknown[]): string => Buffer.from(JSON.stringify(values)).toString("base64url");
 
-function decodeCursor(cursor: string, length: number): unknown[] {
-  try {
-    const values = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    if (Array.isArray(values) && values.length === length) return values.map(revive);
-  } catch {}
+function decodeCursor(cursor: string, orderBy: OrderBy[]): unknown[] {
+  const given = parseJson(Buffer.from(cursor, "base64url").toString("utf8"));
+  if (Array.isArray(given) && given.length === orderBy.length) {
+    const values = orderBy.map(({ column }, i) => valueOf(column, given[i]));
+    if (!values.includes(undefined)) return values;
+  }
   throw new AppError(
     "BAD_INPUT",
     `after is "${cursor.slice(0, 40)}", which is no cursor of this list; use a pageInfo.endCursor.`,
@@ -123,5 +130,24 @@ function decodeCursor(cursor: string, length: number): unknown[] {
   );
 }
 
-const revive = (value: unknown) =>
-  typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? new Date(value) : value;
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The value a column can be compared with; undefined when a cursor made up, or of another list, holds something else. */
+function valueOf({ dataType, columnType, enumValues }: Column, value: unknown): unknown {
+  if (dataType === "number") return Number.isSafeInteger(value) ? value : undefined;
+  if (typeof value !== "string") return undefined;
+  if (dataType === "date") return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? validDate(value) : undefined;
+  if (columnType === "PgUUID") return /^[0-9a-f-]{36}$/.test(value) ? value : undefined;
+  return !enumValues?.length || enumValues.includes(value) ? value : undefined;
+}
+
+function validDate(text: string): Date | undefined {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}

@@ -1,6 +1,6 @@
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import type { Logger } from "pino";
-import { isUnreachable } from "../db/database.js";
+import { errorCode, isUnreachable } from "../db/database.js";
 import { AppError, ERROR_CODES, type ErrorCode } from "../kernel/app-error.js";
 
 /**
@@ -16,6 +16,9 @@ export function formatError(error: unknown, requestId: string, log: Logger): Gra
   return { message, ...at, extensions: { ...details, code, requestId } };
 }
 
+/** PostgreSQL's words for a value that is no UUID, no number of that size, no such moment, or holds U+0000. */
+const UNFIT = new Set(["22P02", "22003", "22007", "22008", "22021"]);
+
 function rootCause(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
@@ -28,12 +31,11 @@ function classify(cause: unknown, error: unknown): { code: ErrorCode; message: s
     const code = documentCode(cause);
     return { code, message: withoutSuggestions(cause.message) };
   }
-  // PostgreSQL refuses text that is no UUID where an id is looked up.
-  if (
-    (cause as { code?: string } | null)?.code === "22P02" ||
-    ((cause as Error)?.cause as { code?: string } | undefined)?.code === "22P02"
-  )
-    return { code: "BAD_INPUT", message: "An id is not one of ours: ids are UUIDs." };
+  if (UNFIT.has(errorCode(cause) ?? ""))
+    return {
+      code: "BAD_INPUT",
+      message: "A value does not have the form that its field takes: ids are UUIDs, and text is free of U+0000.",
+    };
   if (isUnreachable(cause)) return { code: "UNAVAILABLE", message: ERROR_CODES.UNAVAILABLE.meaning };
   // graphql-js wraps a resolver's own failure; one that carries locations and no cause is the document's fault.
   if (error instanceof GraphQLError && !error.originalError)
@@ -49,9 +51,9 @@ function documentCode(error: GraphQLError): ErrorCode {
   if (typeof given === "string" && given in ERROR_CODES) return given as ErrorCode;
   if (error.message.startsWith("Syntax Error: Document contains more")) return "DOCUMENT_TOO_LARGE";
   // The armor rules word their refusals as syntax errors too.
-  if (/limit of \d+ exceeded/i.test(error.message)) return "DOCUMENT_TOO_COMPLEX";
+  if (/limit of \d+ exceeded|maximum allowed number of nodes/i.test(error.message)) return "DOCUMENT_TOO_COMPLEX";
   if (error.message.startsWith("Syntax Error")) return "GRAPHQL_PARSE_FAILED";
-  if (given === "BAD_REQUEST" || given === "INTERNAL_SERVER_ERROR") return "BAD_REQUEST";
+  if (given === "INTERNAL_SERVER_ERROR" || given === "PERSISTED_QUERY_NOT_SUPPORTED") return "BAD_REQUEST";
   return "GRAPHQL_VALIDATION_FAILED";
 }
 

@@ -4,10 +4,13 @@ import { maxDepthRule } from "@escape.tech/graphql-armor-max-depth";
 import { maxDirectivesRule } from "@escape.tech/graphql-armor-max-directives";
 import {
   type DocumentNode,
-  type FieldNode,
+  type GraphQLCompositeType,
   type GraphQLSchema,
+  getNullableType,
+  isListType,
   Kind,
   type OperationDefinitionNode,
+  type SelectionSetNode,
   specifiedRules,
   type ValidationRule,
   visit,
@@ -32,6 +35,8 @@ export const LIMITS = {
   cost: 50_000,
   deadlineMs: 30_000,
   bodyBytes: 1024 * 1024,
+  /** What one socket may have unread before it is ended; the queue of a subscription is bounded lower. */
+  socketBufferBytes: 16 * 1024 * 1024,
   operationsPerSocket: 200,
   operationsPerPrincipal: 500,
 } as const;
@@ -41,8 +46,8 @@ const refuse = (message: string): never => {
 };
 const armor = { propagateOnRejection: false } as const;
 
-/** What we ask of a document beyond the specification; Apollo adds the specification's rules itself. */
-export const limitRules: ValidationRule[] = [
+/** What we ask of a document beyond the specification. */
+const limitRules: ValidationRule[] = [
   maxDepthRule({ n: LIMITS.depth, ignoreIntrospection: true, flattenFragments: true, ...armor }) as ValidationRule,
   maxAliasesRule({ n: LIMITS.aliases, ...armor }) as ValidationRule,
   maxDirectivesRule({ n: LIMITS.directives, ...armor }) as ValidationRule,
@@ -82,22 +87,35 @@ function countRootFields(operation: OperationDefinitionNode, document: DocumentN
   const fragments = new Map(
     document.definitions.flatMap((d) => (d.kind === Kind.FRAGMENT_DEFINITION ? [[d.name.value, d] as const] : [])),
   );
-  const count = (set: { selections: readonly (FieldNode | { kind: string })[] }): number =>
-    set.selections.reduce((sum, selection) => {
-      const node = selection as FieldNode & { selectionSet?: never };
-      if (node.kind === Kind.FIELD) return sum + 1;
-      const inner =
-        (selection as { selectionSet?: never; name?: { value: string } }).selectionSet ??
-        fragments.get((selection as FieldNode).name.value)?.selectionSet;
-      return sum + (inner ? count(inner) : 0);
+  // Kept per fragment: fragments that spread others twice would take two to the power of their number.
+  const counted = new Map<string, number>();
+  const countFragment = (name: string): number => {
+    const known = counted.get(name) ?? count(fragments.get(name)!.selectionSet);
+    counted.set(name, known);
+    return known;
+  };
+  const count = ({ selections }: SelectionSetNode): number =>
+    selections.reduce((sum, selection) => {
+      if (selection.kind === Kind.FIELD) return sum + 1;
+      return (
+        sum +
+        (selection.kind === Kind.INLINE_FRAGMENT ? count(selection.selectionSet) : countFragment(selection.name.value))
+      );
     }, 0);
   return count(operation.selectionSet);
 }
 
-const estimator: ComplexityEstimator = ({ args, childComplexity }) =>
-  typeof args.first === "number" ? 1 + Math.max(1, args.first) * childComplexity : 1 + childComplexity;
+/** What a list without `first` is taken to hold; the lists of a page are counted by the page's own `first`. */
+const UNPAGED_LIST = 10;
+const isPage = (type: GraphQLCompositeType): boolean => /(Connection|Page|Payload)$/.test(type.name);
 
-/** Counts each selected field once, times `first` of every list above it. */
+const estimator: ComplexityEstimator = ({ args, childComplexity, field, type }) => {
+  const isList = isListType(getNullableType(field.type)) && !isPage(type);
+  const size = typeof args.first === "number" ? Math.max(1, args.first) : isList ? UNPAGED_LIST : 1;
+  return 1 + size * childComplexity;
+};
+
+/** Counts each selected field once, times the size of every list above it. */
 export function costOf(
   schema: GraphQLSchema,
   document: DocumentNode,

@@ -24,6 +24,12 @@ export interface PreparedOperation {
   operation: OperationDefinitionNode;
 }
 
+/** Whatever a check or an execution threw, as errors of a GraphQL result. */
+export const asErrors = (error: unknown): GraphQLError[] =>
+  (Array.isArray(error) ? error : [error]).map((e) =>
+    e instanceof GraphQLError ? e : new GraphQLError(String(e?.message ?? e), { originalError: e }),
+  );
+
 interface KnownDocument {
   document: DocumentNode;
   facts: DocumentFacts;

@@ -15,7 +15,7 @@ import { type EventSocket, Subscriber } from "../events/subscriber.js";
 import { type Connection, type Context, newContext } from "../graphql/context.js";
 import { formatError } from "../graphql/format-error.js";
 import { LIMITS } from "../graphql/limits.js";
-import { executeWithDeadline, type Operations } from "../graphql/operation.js";
+import { asErrors, executeWithDeadline, type Operations, type PreparedOperation } from "../graphql/operation.js";
 import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { newId } from "../kernel/ids.js";
@@ -42,7 +42,8 @@ interface Extra extends Record<PropertyKey, unknown> {
   connection?: Connection;
 }
 type Socket = SocketContext<Record<string, unknown>, Extra>;
-type Prepared = ExecutionArgs & { contextValue: Context; source: string; operationId: string; socket: EventSocket };
+type Prepared = ExecutionArgs &
+  PreparedOperation & { contextValue: Context; source: string; operationId: string; socket: EventSocket };
 
 export interface SocketLayer {
   /** Closes what is open with 1001, in slices, so that clients do not all come back in one moment. */
@@ -67,6 +68,8 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
   liveness.start();
 
   http.on("upgrade", (request, stream, head) => {
+    // Nobody else listens to it until `ws` does, and an error that nobody hears ends the process.
+    stream.on("error", (error) => app.log.debug({ err: error }, "upgrade failed"));
     const refusal = upgradeRefusal(request);
     if (refusal) return stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     sockets.handleUpgrade(request, stream, head, (socket) => bind(core, socket, app));
@@ -94,7 +97,7 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
 }
 
 function upgradeRefusal(request: IncomingMessage): string | null {
-  if (new URL(request.url ?? "/", "http://host").pathname !== "/graphql") return "404 Not Found";
+  if (request.url?.split("?")[0] !== "/graphql") return "404 Not Found";
   if (!originIsAllowed(request)) return "403 Forbidden";
   return null;
 }
@@ -106,8 +109,10 @@ function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>
       send: (data) =>
         new Promise((resolve) => {
           // A peer that is gone is no error of ours: `close` follows and cleans up.
-          if (socket.readyState !== socket.OPEN) resolve();
-          else socket.send(data, () => resolve());
+          if (socket.readyState !== socket.OPEN) return resolve();
+          // It asks, and does not read the answers.
+          if (socket.bufferedAmount > LIMITS.socketBufferBytes) socket.terminate();
+          socket.send(data, () => resolve());
         }),
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) => {
@@ -145,6 +150,8 @@ function hooks(
         const principal = await authenticate((connectionParams ?? {}) as Credentials);
         if (principal.kind === "anonymous")
           throw new AppError("UNAUTHENTICATED", 'send connectionParams { authorization: "Bearer <token>" }');
+        // It closed while we looked: `onClose` has been, and would never take the connection off again.
+        if (extra.socket.readyState !== extra.socket.OPEN) return false;
         const closing = new AbortController();
         aborts.set(extra.socket, closing);
         extra.connection = openConnection(extra.socket, principal, closing.signal);
@@ -169,6 +176,7 @@ function hooks(
           );
         return prepare(options, socket, id, payload, context);
       } catch (error) {
+        // Thrown, it would close the socket with 4500, which clients take for final.
         return asErrors(error);
       }
     },
@@ -187,10 +195,9 @@ function prepare(
   payload: { query: string; operationName?: string | null; variables?: Record<string, unknown> | null },
   contextValue: Context,
 ): Prepared {
-  const { document } = options.operations.prepare(payload, contextValue);
   return {
+    ...options.operations.prepare(payload, contextValue),
     schema: options.operations.schema,
-    document,
     operationName: payload.operationName,
     variableValues: payload.variables,
     contextValue,
@@ -200,18 +207,8 @@ function prepare(
   };
 }
 
-/** Errors thrown by a hook would close the socket with 4500, which clients take for final: they become the operation's. */
-const asErrors = (error: unknown): GraphQLError[] =>
-  (Array.isArray(error) ? error : [error]).map((e) =>
-    e instanceof GraphQLError ? e : new GraphQLError(String(e?.message ?? e), { originalError: e }),
-  );
-
-async function start({ operations, fanOut, log }: SocketOptions, args: Prepared) {
-  const { operation } = operations.prepare(
-    { query: args.source, operationName: args.operationName, variables: args.variableValues },
-    args.contextValue,
-  );
-  const field = eventField(operation);
+async function start({ fanOut, log }: SocketOptions, args: Prepared) {
+  const field = eventField(args.operation, args.document);
   if (!field) return subscribe(args);
   try {
     authorise(args.contextValue.scope.principal, "read");

@@ -1,5 +1,6 @@
 import { eq } from "drizzle-orm";
-import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from "type-graphql";
+import type { GraphQLResolveInfo } from "graphql";
+import { Arg, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from "type-graphql";
 import { encodeCursor } from "../events/cursor.js";
 import { events } from "../events/event.table.js";
 import { Event, EventPage, type PublishedEvent, publish } from "../events/event.type.js";
@@ -9,6 +10,7 @@ import type { Context } from "../graphql/context.js";
 import { payload, userErrors } from "../graphql/payload.js";
 import { Requires } from "../graphql/policy.js";
 import { Cursor } from "../graphql/scalars.js";
+import { isSelected } from "../graphql/selection.js";
 import { inputFrom } from "../graphql/type-from.js";
 import type { AppError } from "../kernel/app-error.js";
 import { Service, type ServiceRow, serviceById } from "../services/service.resolver.js";
@@ -73,10 +75,14 @@ export class IncidentResolver {
     @Arg("first", () => Int, { defaultValue: 50 }) first: number,
     @Arg("after", () => String, { nullable: true }) after: string | null,
     @Ctx() { scope }: Context,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<IncidentSnapshot> {
     return scope.app.database.transaction(async ({ db }) => {
       const cursor = encodeCursor(await headOf(db));
-      return { cursor, incidents: await findIncidents(db, filter ?? {}, "NEWEST", { first, after }) };
+      const incidents = await findIncidents(db, filter ?? {}, "NEWEST", { first, after });
+      // Now or never: the transaction, and its moment, are over when the field is resolved.
+      if (isSelected(info, "incidents", "totalCount")) await incidents.totalCount;
+      return { cursor, incidents };
     }, "REPEATABLE READ");
   }
 

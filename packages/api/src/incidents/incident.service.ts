@@ -57,7 +57,7 @@ export const acknowledgeIncidents = command({
   permission: "incident:respond",
   input: z.object({ ids: z.array(id).min(1).max(500), resolution: reason }),
   run: (act, { ids }) =>
-    changeMany(act, ids, "acknowledge", acknowledged(act), (incident) =>
+    changeMany(act, ids, "acknowledge", acknowledged(act), "ids", (incident) =>
       act.emit({
         type: "incident.acknowledged",
         summary: `${act.scope.principal.name} acknowledged`,
@@ -158,7 +158,7 @@ export const resolveIncidents = command({
 
 /** Resolves what is open of these; used by people in bulk and by signals whose cause is gone. */
 export function resolveMany(act: Act, ids: string[], resolution: string | undefined) {
-  return changeMany(act, ids, "resolve", resolved(act, resolution), (incident) =>
+  return changeMany(act, ids, "resolve", resolved(act, resolution), "ids", (incident) =>
     act.emit({
       type: "incident.resolved",
       summary: resolution ?? "Resolved",
@@ -172,13 +172,7 @@ export const reopenIncident = command({
   permission: "incident:respond",
   input: z.object({ id, reason }),
   async run(act, { id, reason }) {
-    const reopened = {
-      resolvedAt: null,
-      resolvedBy: null,
-      resolution: null,
-      acknowledgedAt: null,
-      acknowledgedBy: null,
-    };
+    const reopened = { resolvedAt: null, resolvedBy: null, resolution: null, ...unacknowledged };
     const incident = await change(act, id, "reopen", reopened).catch((error) => {
       if (violatedConstraint(error) !== "incidents_open_dedup_key") throw error;
       throw new AppError("CONFLICT", "The same trouble has another open incident already; reopen would make two.", {
@@ -209,9 +203,10 @@ export const mergeIncidents = command({
       .for("update");
     const into = rows.find((row) => row.id === intoId);
     if (!into) throw notFound(intoId, "intoId");
-    if (TRANSITIONS.edit[into.status] === "REFUSED") throw refused(into, "edit");
+    if (TRANSITIONS.edit[into.status] === "REFUSED") throw refused(into, "edit", "intoId");
     const from = rows.filter((row) => row.id !== intoId);
-    const { refusals } = await changeMany(act, fromIds, "merge", { mergedIntoId: intoId }, (incident) =>
+    const merged = { mergedIntoId: intoId, snoozedUntil: null };
+    const { refusals } = await changeMany(act, fromIds, "merge", merged, "fromIds", (incident) =>
       act.emit({
         type: "incident.merged",
         summary: `Merged into #${into.number}`,
@@ -226,6 +221,7 @@ export const mergeIncidents = command({
       duplicateCount: sql`${incidents.duplicateCount} + ${from.reduce((sum, row) => sum + row.duplicateCount + 1, 0)}`,
       peakSeverity: [into, ...from].map((row) => row.peakSeverity).sort()[0]!,
       firstSeenAt: new Date(Math.min(...[into, ...from].map((row) => row.firstSeenAt.getTime()))),
+      lastSeenAt: new Date(Math.max(...[into, ...from].map((row) => row.lastSeenAt.getTime()))),
     });
     act.emit({
       type: "incident.absorbed",
@@ -241,7 +237,7 @@ export const mergeIncidents = command({
 export async function wakeSnoozed(act: Act): Promise<number> {
   const woken = await act.db
     .update(incidents)
-    .set({ status: "TRIGGERED", snoozedUntil: null, updatedAt: act.now })
+    .set({ status: "TRIGGERED", snoozedUntil: null, ...unacknowledged, updatedAt: act.now })
     .where(and(eq(incidents.status, "SNOOZED"), lte(incidents.snoozedUntil, act.now)))
     .returning();
   for (const incident of woken) act.emit({ type: "incident.woken", summary: "The snooze is over", ...about(incident) });
@@ -250,6 +246,8 @@ export async function wakeSnoozed(act: Act): Promise<number> {
 
 type Changes = Partial<{ [Column in keyof IncidentRow]: IncidentRow[Column] | SQL }>;
 
+/** What waits for a person has none. */
+const unacknowledged = { acknowledgedAt: null, acknowledgedBy: null };
 const acknowledged = ({ now, scope }: Act): Changes => ({
   acknowledgedAt: now,
   acknowledgedBy: scope.principal.name,
@@ -275,6 +273,7 @@ async function changeMany(
   ids: string[],
   action: IncidentAction,
   changes: Changes,
+  field: string,
   each: (incident: IncidentRow) => void,
 ) {
   const changed = await update(act, ids, action, changes);
@@ -283,7 +282,7 @@ async function changeMany(
   const rows = missed.length > 0 ? await act.db.select().from(incidents).where(inArray(incidents.id, missed)) : [];
   const refusals = missed.map((id) => {
     const row = rows.find((candidate) => candidate.id === id);
-    return row ? refused(row, action) : notFound(id, "ids");
+    return row ? refused(row, action, field) : notFound(id, field);
   });
   return { incidents: changed, refusals };
 }
@@ -314,11 +313,11 @@ async function lock(db: Db, id: string): Promise<IncidentRow> {
 
 const notFound = (id: string, field: string) => new AppError("NOT_FOUND", `There is no incident ${id}.`, { field });
 
-const refused = ({ number, status, acknowledgedBy }: IncidentRow, action: IncidentAction) =>
+const refused = ({ number, status, acknowledgedBy }: IncidentRow, action: IncidentAction, field = "id") =>
   new AppError(
     "CONFLICT",
     `Incident #${number} is ${status}${status === "ACKNOWLEDGED" && acknowledgedBy ? ` by ${acknowledgedBy}` : ""}; ${action} needs ${allowedFrom(action).join(" or ")}.`,
-    { field: "id", status },
+    { field, status },
   );
 
 const refuseUnknownService = (serviceId: string | undefined) => (error: unknown) => {

@@ -33,17 +33,10 @@ export async function raiseMany(act: Act, given: NewIncident[]): Promise<Raised[
   let left = [...given.keys()];
   while (left.length > 0) {
     const open = await lockOpen(act, keysOf(given, left));
-    const duplicates = left.filter((i) => open.has(given[i]!.dedupKey ?? ""));
-    await countDuplicates(act, given, duplicates, open, raised);
-    await insertNew(
-      act,
-      given,
-      firstOfEachKey(
-        given,
-        left.filter((i) => !duplicates.includes(i)),
-      ),
-      raised,
-    );
+    const isOpen = (i: number) => open.has(given[i]!.dedupKey ?? "");
+    await countDuplicates(act, given, left.filter(isOpen), open, raised);
+    const fresh = left.filter((i) => !isOpen(i));
+    await insertNew(act, given, firstOfEachKey(given, fresh), raised);
     // Left over: the later ones of a key within this batch, and those whose key somebody else opened a moment ago.
     left = left.filter((i) => !raised[i]);
   }
@@ -79,7 +72,9 @@ async function lockOpen({ db }: Act, keys: string[]): Promise<Map<string, Incide
     .select({ key: merged.dedupKey, incident: incidents })
     .from(merged)
     .innerJoin(incidents, eq(incidents.id, merged.mergedIntoId))
-    .where(and(inArray(merged.dedupKey, keys), eq(merged.status, "MERGED"), open));
+    .where(and(inArray(merged.dedupKey, keys), eq(merged.status, "MERGED"), open))
+    .orderBy(incidents.id)
+    .for("update", { of: incidents });
   return new Map([
     ...aliases.map((row) => [row.key!, row.incident] as const),
     ...rows.map((row) => [row.dedupKey!, row] as const),

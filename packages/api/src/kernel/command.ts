@@ -40,7 +40,7 @@ export async function act<Output>(scope: Scope, run: (act: Act) => Promise<Outpu
       hint: (topic) => topics.add(topic),
     });
     if (emitted.length > 0) {
-      await tx.client.query("SELECT append_events($1)", [JSON.stringify(emitted)]);
+      await tx.client.query("SELECT append_events($1)", [JSON.stringify(emitted, storable)]);
       topics.add("events");
     }
     return output;
@@ -48,6 +48,10 @@ export async function act<Output>(scope: Scope, run: (act: Act) => Promise<Outpu
   for (const topic of topics) hints.publish(topic);
   return result;
 }
+
+/** jsonb refuses U+0000 and half surrogate pairs. What comes from outside is refused earlier; a summary cut in two is not. */
+const storable = (_key: string, value: unknown): unknown =>
+  typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd").replaceAll("\u0000", "\ufffd") : value;
 
 export interface Command<Input extends z.ZodObject, Output> {
   (scope: Scope, input: z.input<Input>): Promise<Output>;
@@ -78,7 +82,11 @@ export function command<Input extends z.ZodObject, Output>(definition: {
 /** @throws {AppError} BAD_INPUT with `details.fields`: every field that is wrong, with its reason */
 export function parseInput<Input extends z.ZodObject>(schema: Input, raw: unknown): z.output<Input> {
   const given = dropAbsent(schema, raw as Record<string, unknown>);
-  if (containsNul(given)) throw badInput([{ field: null, message: "Text may not contain the character U+0000." }]);
+  const unstorable = Object.entries(given).flatMap(([field, value]) => {
+    const message = whyUnstorable(value);
+    return message ? [{ field, message }] : [];
+  });
+  if (unstorable.length > 0) throw badInput(unstorable);
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   throw badInput(parsed.error.issues.map((issue) => ({ field: issue.path.join(".") || null, message: issue.message })));
@@ -95,10 +103,21 @@ function dropAbsent(schema: z.ZodObject, raw: Record<string, unknown>): Record<s
   return given;
 }
 
-function containsNul(value: unknown): boolean {
-  if (typeof value === "string") return value.includes("\u0000");
-  if (value instanceof Date || typeof value !== "object" || value === null) return false;
-  return Object.entries(value).some(([key, inner]) => key.includes("\u0000") || containsNul(inner));
+const MAX_DEPTH = 100;
+
+/** What PostgreSQL's text and jsonb cannot hold, and what would exhaust the stack of those who walk it. */
+function whyUnstorable(value: unknown, depth = 0): string | undefined {
+  if (typeof value === "string") {
+    if (value.includes("\u0000")) return "Text may not contain the character U+0000.";
+    return /\p{Surrogate}/u.test(value) ? "Text may not contain half of a surrogate pair." : undefined;
+  }
+  if (value instanceof Date || typeof value !== "object" || value === null) return undefined;
+  if (depth === MAX_DEPTH) return `It is nested deeper than ${MAX_DEPTH} levels.`;
+  for (const [key, inner] of Object.entries(value)) {
+    const reason = whyUnstorable(key) ?? whyUnstorable(inner, depth + 1);
+    if (reason) return reason;
+  }
+  return undefined;
 }
 
 export interface FieldError {

@@ -49,7 +49,7 @@ const dependencies: LoaderDefinition<string, ServiceRow[]> = async (db, ids) => 
     .innerJoin(services, eq(services.id, serviceDependencies.dependsOnId))
     .where(inArray(serviceDependencies.serviceId, [...ids]))
     .orderBy(services.name);
-  return ids.map((id) => rows.filter((row) => row.of === id));
+  return grouped(ids, rows);
 };
 
 const dependents: LoaderDefinition<string, ServiceRow[]> = async (db, ids) => {
@@ -59,8 +59,14 @@ const dependents: LoaderDefinition<string, ServiceRow[]> = async (db, ids) => {
     .innerJoin(services, eq(services.id, serviceDependencies.serviceId))
     .where(inArray(serviceDependencies.dependsOnId, [...ids]))
     .orderBy(services.name);
-  return ids.map((id) => rows.filter((row) => row.of === id));
+  return grouped(ids, rows);
 };
+
+function grouped(ids: readonly string[], rows: (ServiceRow & { of: string })[]): ServiceRow[][] {
+  const groups = new Map(ids.map((id) => [id, [] as ServiceRow[]]));
+  for (const row of rows) groups.get(row.of)!.push(row);
+  return [...groups.values()];
+}
 
 @Resolver(() => Service)
 export class ServiceResolver {

@@ -68,7 +68,12 @@ async function setDependencies({ db }: Act, serviceId: string, dependsOnIds: str
   if (dependsOnIds.length === 0) return;
   if (dependsOnIds.includes(serviceId))
     throw new AppError("BAD_INPUT", "dependsOnIds: a service cannot depend on itself.", { field: "dependsOnIds" });
-  const known = await db.select({ id: services.id }).from(services).where(inArray(services.id, dependsOnIds));
+  // Locked, so that none is removed before the reference to it stands.
+  const known = await db
+    .select({ id: services.id })
+    .from(services)
+    .where(inArray(services.id, dependsOnIds))
+    .for("key share");
   const missing = dependsOnIds.find((id) => !known.some((service) => service.id === id));
   if (missing)
     throw new AppError("NOT_FOUND", `dependsOnIds: there is no service ${missing}.`, { field: "dependsOnIds" });
