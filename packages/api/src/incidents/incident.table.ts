@@ -40,11 +40,12 @@ export const incidents = pgTable(
     uniqueIndex("incidents_open_dedup_key")
       .on(t.dedupKey)
       .where(sql`${t.status} in ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')`),
-    index("incidents_status_number").on(t.status, t.number.desc()),
-    index("incidents_status_severity").on(t.status, t.severity, t.number.desc()),
-    index("incidents_severity_number").on(t.severity, t.number.desc()),
-    index("incidents_last_seen").on(t.lastSeenAt.desc(), t.number.desc()),
-    index("incidents_service").on(t.serviceId, t.number.desc()),
+    // NULLS FIRST is what `ORDER BY … DESC` means in PostgreSQL, and an index of the other kind is not used for it.
+    index("incidents_status_number").on(t.status, t.number.desc().nullsFirst()),
+    index("incidents_status_severity").on(t.status, t.severity, t.number.desc().nullsFirst()),
+    index("incidents_severity_number").on(t.severity, t.number.desc().nullsFirst()),
+    index("incidents_last_seen").on(t.lastSeenAt.desc().nullsFirst(), t.number.desc().nullsFirst()),
+    index("incidents_service").on(t.serviceId, t.number.desc().nullsFirst()),
     index("incidents_snoozed").on(t.snoozedUntil).where(sql`${t.status} = 'SNOOZED'`),
     index("incidents_merged_into").on(t.mergedIntoId).where(sql`${t.mergedIntoId} is not null`),
     index("incidents_title_search").using("gin", sql`${t.title} gin_trgm_ops`),

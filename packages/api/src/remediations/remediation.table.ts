@@ -55,8 +55,8 @@ export const remediationRuns = pgTable(
   },
   (t) => [
     index("remediation_runs_incident").on(t.incidentId),
-    index("remediation_runs_requested").on(t.requestedAt.desc(), t.id.desc()),
-    index("remediation_runs_target").on(t.agentId, t.target, t.requestedAt.desc()),
+    index("remediation_runs_requested").on(t.requestedAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
+    index("remediation_runs_target").on(t.agentId, t.target, t.requestedAt.desc().nullsFirst()),
     index("remediation_runs_live").on(t.status).where(sql`${t.finishedAt} is null`),
     index("remediation_runs_command").on(t.commandId),
     index("remediation_runs_finished").on(t.finishedAt),
