@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { RaiseIncidentDocument } from "@poppo-ops/client";
+import { RaiseIncidentDocument, unwrap } from "@poppo-ops/client";
+import pg from "pg";
 import { ADMIN_TOKEN, type ServerProcess } from "../harness/server-process.js";
 import type { Row } from "./row.js";
 import type { SubscribersInput } from "./subscribers.load.js";
@@ -8,19 +9,25 @@ import type { SubscribersInput } from "./subscribers.load.js";
 const QUERY =
   "subscription { incidentEvents { cursor caughtUp events { cursor type at actor summary severity payload incident { id number title status severity } } } }";
 
-/** Deliveries of one event stream to many subscribers. */
+/** Messages under way to every subscriber: one is sent as soon as an earlier one has reached all of them. */
+const UNDER_WAY = 3;
+
+/** Deliveries of single events to many subscribers. */
 export async function fanout(server: ServerProcess, quick: boolean): Promise<Row[]> {
   const count = 1000;
   const seconds = quick ? 5 : 10;
-  const ours = await subscribers({ url: server.url, token: ADMIN_TOKEN, count, seconds, query: QUERY }, (signal) =>
-    raise(server, signal),
-  );
+  const database = new pg.Client(server.databaseUrl);
+  await database.connect();
+  const publish = await publisher(server, database);
+  const ours = await subscribers({ url: server.url, token: ADMIN_TOKEN, count, seconds, query: QUERY }, publish);
+  await database.end();
+
   const bare = fork(new URL("./broadcast.load.js", import.meta.url), {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   bare.send({ bytes: ours.bytes });
   const [{ url }] = (await once(bare, "message")) as [{ url: string }];
-  const limit = await subscribers({ url, count, seconds });
+  const limit = await subscribers({ url, count, seconds }, () => bare.send("next"));
   await ended(bare);
   return [
     {
@@ -28,33 +35,48 @@ export async function fanout(server: ServerProcess, quick: boolean): Promise<Row
       value: Math.round(ours.perSecond),
       unit: "deliveries/s",
       limit: Math.round(limit.perSecond),
-      note: `pages of ${ours.bytes} bytes on average to ${count} subscribers while incidents are raised; limit: bare ws broadcast of as many bytes`,
+      note: `one event after the other, ${ours.bytes} bytes, to ${count} subscribers; limit: bare ws broadcast of as many bytes`,
     },
   ];
 }
 
-async function subscribers(input: SubscribersInput, during: (signal: AbortSignal) => Promise<void> = async () => {}) {
+/** Commits an event without the cost of the mutation that would make it. */
+async function publisher(server: ServerProcess, database: pg.Client): Promise<() => void> {
+  const { raiseIncident } = await server.client.request(RaiseIncidentDocument, {
+    input: { title: "bench", severity: "P3" },
+  });
+  const { incident } = unwrap(raiseIncident);
+  const event = {
+    type: "incident.note_added",
+    at: Date.now(),
+    actor: "bench",
+    incidentId: incident!.id,
+    severity: "P3",
+    summary: "a note",
+    payload: { text: "a note" },
+  };
+  return () => {
+    void database.query("SELECT append_events($1)", [JSON.stringify([event])]);
+    void database.query("SELECT pg_notify('poppo_hints', 'events')");
+  };
+}
+
+async function subscribers(input: SubscribersInput, next: () => void): Promise<{ perSecond: number; bytes: number }> {
   const child = fork(new URL("./subscribers.load.js", import.meta.url), {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   child.send(input);
   await once(child, "message");
-  const stop = new AbortController();
-  const work = during(stop.signal);
-  const [result] = (await once(child, "message")) as [{ perSecond: number; bytes: number }];
-  stop.abort();
-  await work;
-  await ended(child);
-  return result;
-}
-
-/** Enough events that there is always one to send. */
-async function raise({ client }: ServerProcess, signal: AbortSignal): Promise<void> {
-  const worker = async (name: number) => {
-    for (let i = 0; !signal.aborted; i++)
-      await client.request(RaiseIncidentDocument, { input: { title: `bench ${name}/${i}`, severity: "P3" } });
-  };
-  await Promise.all([1, 2].map(worker));
+  for (let i = 0; i < UNDER_WAY; i++) next();
+  for (;;) {
+    const [message] = (await once(child, "message")) as ["round" | { perSecond: number; bytes: number }];
+    if (message === "round") {
+      next();
+      continue;
+    }
+    await ended(child);
+    return message;
+  }
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -22,6 +22,7 @@ export async function runLoad<Input extends object, Output>(module: URL, input: 
 /** The other end of `runLoad`. */
 export function load<Input, Output>(run: (input: Input) => Promise<Output>): void {
   process.once("message", async (input) => {
-    process.send!(await run(input as Input));
+    // Whoever asked may be gone by then.
+    process.send?.(await run(input as Input), () => {});
   });
 }

@@ -16,6 +16,7 @@ export interface SubscribersInput {
 load<SubscribersInput, { perSecond: number; bytes: number }>(async ({ url, token, count, seconds, query }) => {
   let messages = 0;
   let bytes = 0;
+  let counting = false;
   const open = async () => {
     const socket = new WebSocket(
       `${url.replace(/^http/, "ws")}${query ? "/graphql" : ""}`,
@@ -29,14 +30,18 @@ load<SubscribersInput, { perSecond: number; bytes: number }>(async ({ url, token
       socket.send(JSON.stringify({ id: "1", type: "subscribe", payload: { query } }));
     }
     socket.on("message", (data: Buffer) => {
-      messages++;
       bytes += data.length;
+      if (++messages % count === 0 && counting) process.send!("round");
     });
     return socket;
   };
   const sockets: WebSocket[] = [];
   for (let i = 0; i < count; i += 50)
     sockets.push(...(await Promise.all(Array.from({ length: Math.min(50, count - i) }, open))));
+  // A subscription begins with a page that says where it stands.
+  await sleep(1000);
+  messages = 0;
+  counting = true;
   process.send!("ready");
   await sleep(1000);
   const before = { messages, bytes };
