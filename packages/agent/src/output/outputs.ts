@@ -4,6 +4,7 @@ import { LIMITS, type OutputBatch, type OutputChunk } from "@poppo-ops/plugins/w
 import type { Clock } from "../clock.js";
 import { sleep, within } from "../clock.js";
 import { backOffMs } from "../sender/back-off.js";
+import { isRefusedForGood } from "../sender/refused-for-good.js";
 import { OutputLog } from "./output-log.js";
 
 export interface OutputsOptions {
@@ -92,7 +93,7 @@ export class Outputs {
         failures = 0;
       } catch (error) {
         if (!this.#online) return;
-        if (failures++ < REFUSALS)
+        if (failures++ < REFUSALS && !isRefusedForGood(error))
           await sleep(this.options.clock, backOffMs(failures, this.options.random), this.#stop.signal);
         else this.#giveUp(log, error as Error);
       }
@@ -111,7 +112,12 @@ export class Outputs {
 
 /** As many chunks as one message may carry. */
 function nextChunks(pending: readonly OutputChunk[]): OutputChunk[] {
+  const chunks: OutputChunk[] = [];
   let bytes = 0;
-  const end = pending.findIndex((chunk, i) => i > 0 && (bytes += chunk.text.length * 2) > LIMITS.batchBytes);
-  return pending.slice(0, Math.min(CHUNKS_PER_BATCH, end === -1 ? pending.length : end));
+  for (const chunk of pending) {
+    bytes += Buffer.byteLength(chunk.text);
+    if (chunks.length === CHUNKS_PER_BATCH || (chunks.length > 0 && bytes > LIMITS.batchBytes)) break;
+    chunks.push(chunk);
+  }
+  return chunks;
 }

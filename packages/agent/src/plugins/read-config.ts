@@ -1,8 +1,9 @@
-import { z } from "zod";
+import { explainConfigError } from "@poppo-ops/plugins";
+import type { z } from "zod";
 
 /** @throws with a message a person can act on: `what` is invalid, and each option that is wrong */
 export function readConfig<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
-  throw new Error(`${what} is invalid: ${z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, " ")}`);
+  throw new Error(`${what} is invalid: ${explainConfigError(parsed.error, schema)}`);
 }

@@ -16,7 +16,7 @@ export interface SenderOptions {
 interface Refusal {
   code?: unknown;
   message?: unknown;
-  details?: unknown;
+  details?: { expectedSeq?: unknown; retryAfterMs?: unknown };
 }
 
 /**
@@ -106,7 +106,7 @@ export class Sender {
   }
 
   #refused(batch: ResultBatch, refusal: Refusal): void {
-    const expected = Number((refusal.details as { expectedSeq?: unknown } | undefined)?.expectedSeq);
+    const expected = Number(refusal.details?.expectedSeq);
     // A second batch was under way behind the one that failed; the first failure says what to do.
     if (this.#repair) return;
     if (refusal.code === "OUT_OF_ORDER" && expected > 0 && expected !== this.#firstOf(batch))
@@ -132,7 +132,8 @@ export class Sender {
   }
 
   #backOff(refusal: Refusal): number {
-    const waitMs = backOffMs(this.#failures++, this.options.random);
+    const asked = Number(refusal.details?.retryAfterMs) || 0;
+    const waitMs = Math.max(asked, backOffMs(this.#failures++, this.options.random));
     this.options.warn(`results were not accepted, trying again in ${Math.round(waitMs)} ms: ${refusal.message}`);
     return waitMs;
   }
