@@ -65,3 +65,19 @@ export const probeState = pgTable(
   ],
 );
 export type ProbeStateRow = typeof probeState.$inferSelect;
+
+/** Probes that should report from an agent and do not: one row, and one incident, as long as that lasts. */
+export const missingResults = pgTable(
+  "missing_results",
+  {
+    agentId: uuid("agent_id")
+      .notNull()
+      .references(() => agents.id, { onDelete: "cascade" }),
+    probeId: uuid("probe_id")
+      .notNull()
+      .references(() => probes.id, { onDelete: "cascade" }),
+    since: moment("since").notNull(),
+    incidentId: uuid("incident_id").references(() => incidents.id),
+  },
+  (t) => [primaryKey({ columns: [t.agentId, t.probeId] }), index("missing_results_probe").on(t.probeId)],
+);

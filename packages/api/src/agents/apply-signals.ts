@@ -1,0 +1,132 @@
+import type pg from "pg";
+import { resolveMany } from "../incidents/incident.service.js";
+import { type Raised, raiseMany } from "../incidents/raise.js";
+import type { Act } from "../kernel/command.js";
+import { PROBE_SOURCE, recoveryText, toIncident } from "../signals/signal.js";
+import type { Move } from "./evaluations.js";
+
+/**
+ * Makes incidents of transitions. Set-based: a storm of thousands takes the same few statements. The moves of one thing
+ * are applied in their order, so one that failed again after a recovery within one flush gets a new incident.
+ */
+export async function applySignals(act: Act, moves: Move[]): Promise<void> {
+  for (const round of rounds(moves)) {
+    await raise(act, round.filter(is("raise", "worsen")));
+    await recover(act, round.filter(is("recover")));
+    await tellFlapping(act, round.filter(is("flapping-start", "flapping-stop")));
+  }
+}
+
+const is =
+  (...kinds: Move["transition"]["kind"][]) =>
+  ({ transition }: Move) =>
+    kinds.includes(transition.kind);
+
+/** The first moves of every slot, then the second ones, and so on; nearly always there is one round. */
+function rounds(moves: Move[]): Move[][] {
+  const counts = new Map<object, number>();
+  const result: Move[][] = [];
+  for (const move of moves) {
+    const round = counts.get(move.slot) ?? 0;
+    counts.set(move.slot, round + 1);
+    result[round] ??= [];
+    result[round].push(move);
+  }
+  return result;
+}
+
+async function raise(act: Act, moves: Move[]): Promise<void> {
+  if (moves.length === 0) return;
+  const raised = await raiseMany(
+    act,
+    moves.map((move) => toIncident(originOf(move), move.outcome, move.transition.reason)),
+  );
+  await act.client.query(
+    `UPDATE probe_state s SET incident_id = m.incident_id
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) m(agent_id, probe_id, item, incident_id)
+     WHERE s.agent_id = m.agent_id AND s.probe_id = m.probe_id AND s.item = m.item`,
+    [...keyColumns(moves), raised.map(({ incident }: Raised) => incident.id)],
+  );
+}
+
+/**
+ * A cause is gone. Its incident is resolved when it was the last one: incidents may be merged, and then the one that is
+ * left stands for the causes of all of them. One that a person raised and merged into is left to that person.
+ */
+async function recover(act: Act, moves: Move[]): Promise<void> {
+  if (moves.length === 0) return;
+  const incidentIds = await releaseIncidents(act.client, moves);
+  const texts = new Map<string, string[]>();
+  const over = new Set(await overIncidents(act.client, [...new Set(incidentIds.values())]));
+  for (const move of moves) {
+    const target = incidentIds.get(slotKey(move));
+    const resolvable = target && over.delete(target);
+    const text = recoveryText(move.probe.name, move.transition.reason);
+    if (resolvable) texts.set(text, [...(texts.get(text) ?? []), target]);
+  }
+  // One statement per probe and reason, not per incident.
+  for (const [text, ids] of texts) await resolveMany(act, ids, text);
+}
+
+/** Takes the incidents off the states. @returns by slot the open incident that stands for it */
+async function releaseIncidents(client: pg.PoolClient, moves: Move[]): Promise<Map<string, string>> {
+  const { rows } = await client.query(
+    `WITH held AS (
+       SELECT s.agent_id, s.probe_id, s.item, s.incident_id FROM probe_state s
+       JOIN unnest($1::uuid[], $2::uuid[], $3::text[]) m(agent_id, probe_id, item) USING (agent_id, probe_id, item)
+       WHERE s.incident_id IS NOT NULL FOR UPDATE OF s),
+     released AS (
+       UPDATE probe_state s SET incident_id = NULL FROM held
+       WHERE s.agent_id = held.agent_id AND s.probe_id = held.probe_id AND s.item = held.item)
+     SELECT held.agent_id, held.probe_id, held.item, coalesce(i.merged_into_id, i.id) AS incident_id
+     FROM held JOIN incidents i ON i.id = held.incident_id`,
+    keyColumns(moves),
+  );
+  return new Map(rows.map((row) => [`${row.agent_id} ${row.probe_id} ${row.item}`, row.incident_id]));
+}
+
+/** Those of these incidents that probes raised, that are open, and that no state stands behind any more. */
+async function overIncidents(client: pg.PoolClient, ids: string[]): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `SELECT i.id FROM incidents i
+     WHERE i.id = ANY($1::uuid[]) AND i.source = $2 AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+       AND NOT EXISTS (SELECT FROM probe_state s WHERE s.incident_id = i.id)
+       AND NOT EXISTS (SELECT FROM incidents m JOIN probe_state s ON s.incident_id = m.id WHERE m.merged_into_id = i.id)`,
+    [ids, PROBE_SOURCE],
+  );
+  return rows.map((row) => row.id);
+}
+
+async function tellFlapping({ client, emit }: Act, moves: Move[]): Promise<void> {
+  if (moves.length === 0) return;
+  const { rows } = await client.query(
+    `SELECT s.agent_id, s.probe_id, s.item, s.incident_id FROM probe_state s
+     JOIN unnest($1::uuid[], $2::uuid[], $3::text[]) m(agent_id, probe_id, item) USING (agent_id, probe_id, item)`,
+    keyColumns(moves),
+  );
+  const incidentIds = new Map(rows.map((row) => [`${row.agent_id} ${row.probe_id} ${row.item}`, row.incident_id]));
+  for (const move of moves) {
+    const { probe, session, slot, transition } = move;
+    emit({
+      type: transition.kind === "flapping-start" ? "probe.flapping_started" : "probe.flapping_ended",
+      summary: `${probe.name}${slot.item && ` ${slot.item}`} on ${session.name}: ${transition.reason}`,
+      incidentId: incidentIds.get(slotKey(move)) ?? null,
+      serviceId: probe.serviceId,
+      payload: { probeId: probe.id, agentId: session.agentId, item: slot.item },
+    });
+  }
+}
+
+const slotKey = ({ session, probe, slot }: Move): string => `${session.agentId} ${probe.id} ${slot.item}`;
+
+const originOf = ({ session, probe, slot }: Move) => ({
+  agent: { id: session.agentId, name: session.name },
+  probe,
+  item: slot.item,
+});
+
+const keyColumns = (moves: Move[]): string[][] => [
+  moves.map(({ session }) => session.agentId),
+  moves.map(({ probe }) => probe.id),
+  moves.map(({ slot }) => slot.item),
+];

@@ -1,0 +1,137 @@
+import type { Result } from "@poppo-ops/plugins/wire";
+import type { Act } from "../kernel/command.js";
+import { evaluate, type Transition } from "../signals/evaluate.js";
+import type { AgentSession } from "./agent-session.js";
+import type { Admitted } from "./ingest.js";
+import { lockProbes, ResultColumns } from "./ingest.store.js";
+import type { ProbeRow } from "./probe.table.js";
+import { type ProbeCatalogue, reportingDeadlineMs } from "./probe-catalogue.js";
+import type { ProbeSlots, Slot, SlotOutcome } from "./state-cache.js";
+
+/** A slot that a flush moved. */
+export interface Touched {
+  session: AgentSession;
+  probe: ProbeRow;
+  slot: Slot;
+}
+
+/** A transition that somebody must hear of. */
+export interface Move extends Touched {
+  outcome: SlotOutcome;
+  transition: Transition;
+}
+
+/** A result that arrives later than this, and than three intervals, is history: it neither pages nor remediates. */
+const LATE_MS = 60_000;
+/** An unchanged state is written this often, so that a busy probe does not make a row version per result. */
+const REFRESH_MS = 1000;
+const GONE: SlotOutcome = {
+  status: "NOT_APPLICABLE",
+  summary: "the probe no longer reports it",
+  metrics: null,
+  evidence: null,
+};
+
+/** What one flush makes of the states: held aside until it is committed. */
+export class Evaluations {
+  columns = new ResultColumns();
+  private touched: Touched[] = [];
+  private moves: Move[] = [];
+  private written: Slot[] = [];
+  private now = 0;
+
+  constructor(private readonly catalogue: ProbeCatalogue) {}
+
+  /** The hot path: once per result. */
+  evaluate(admitted: Admitted[], now: number): void {
+    this.now = now;
+    for (const { session, batch, admission } of admitted) {
+      const agent = this.columns.agent(session.agentId);
+      for (let i = admission.skip; i < batch.results.length; i++) {
+        const result = batch.results[i]!;
+        const probe = this.catalogue.get(result.probeId);
+        // The probe was deleted while its result was on the way: there is nothing it could belong to.
+        if (!probe) continue;
+        const at = observedAt(session, result, now);
+        this.columns.add(agent, batch.from + i, at, result);
+        if (probe.enabled && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs)) this.take(session, probe, result, at);
+      }
+    }
+  }
+
+  /** What may be written: without what belongs to a probe that was deleted in the meantime. */
+  async known(act: Act): Promise<{ touched: Touched[]; moves: Move[] }> {
+    const due = this.touched.filter(({ slot }) => isDue(slot, this.now));
+    // A row that is there, or is not changed, needs no lock: when its probe is deleted it goes with it.
+    const risky = new Set([...due.filter(({ slot }) => !slot.state), ...this.moves].map(({ probe }) => probe.id));
+    const existing = await lockProbes(act, risky);
+    const isSafe = ({ probe }: Touched) => !risky.has(probe.id) || existing.has(probe.id);
+    const touched = due.filter(isSafe);
+    this.written = touched.map(({ slot }) => slot);
+    return { touched, moves: this.moves.filter(isSafe) };
+  }
+
+  /** The transaction is committed: what it made of the states is what they are. */
+  commit(): void {
+    for (const slot of this.written) slot.writtenAt = this.now;
+    for (const { slot } of this.touched) slot.state = slot.next;
+    this.reset();
+  }
+
+  reset(): void {
+    for (const { slot } of this.touched) {
+      slot.next = undefined;
+      slot.outcome = undefined;
+    }
+    this.columns = new ResultColumns();
+    this.touched = [];
+    this.moves = [];
+    this.written = [];
+  }
+
+  private take(session: AgentSession, probe: ProbeRow, result: Result, at: number): void {
+    const slots = session.states.slotsOf(probe.id);
+    const slot = session.states.slot(slots, result.item);
+    const before = slot.next ?? slot.state;
+    if (before && at < before.lastAt) return;
+    this.move(session, probe, slot, result, at);
+    if (this.now - slots.sweptAt >= 1000) this.sweep(session, probe, slots);
+  }
+
+  private move(session: AgentSession, probe: ProbeRow, slot: Slot, outcome: SlotOutcome, at: number): void {
+    const { state, transition } = evaluate(slot.next ?? slot.state, { status: outcome.status, at }, probe.rules);
+    if (!slot.next) this.touched.push({ session, probe, slot });
+    slot.next = state;
+    slot.outcome = outcome;
+    if (transition) this.moves.push({ session, probe, slot, outcome, transition });
+  }
+
+  /** An item that its probe has not mentioned for long, though it mentions others, is gone. */
+  private sweep(session: AgentSession, probe: ProbeRow, slots: ProbeSlots): void {
+    slots.sweptAt = this.now;
+    if (slots.byItem.size === 1) return;
+    const oldest = this.now - reportingDeadlineMs(probe);
+    for (const slot of slots.byItem.values()) {
+      const state = slot.next ?? slot.state;
+      if (state && state.lastAt < oldest && state.status !== "NOT_APPLICABLE")
+        this.move(session, probe, slot, GONE, this.now);
+    }
+  }
+}
+
+/** When it was seen, by our clock: an agent whose clock is wrong must not look late, nor ahead of its next results. */
+const observedAt = ({ clockSkewMs }: AgentSession, { at }: Result, now: number): number =>
+  Math.min(at - clockSkewMs, now);
+
+/** A change is written at once, sameness once a second. */
+function isDue({ state, next, writtenAt }: Slot, now: number): boolean {
+  if (!state || !next) return true;
+  return (
+    state.status !== next.status ||
+    state.hardStatus !== next.hardStatus ||
+    state.problem !== next.problem ||
+    state.attempt !== next.attempt ||
+    state.flapping !== next.flapping ||
+    now - writtenAt >= REFRESH_MS
+  );
+}

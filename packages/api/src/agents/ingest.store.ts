@@ -1,0 +1,197 @@
+import { type Metrics, OUTCOME_STATUSES, type OutcomeStatus, type Result } from "@poppo-ops/plugins/wire";
+import type { Act } from "../kernel/command.js";
+import type { Mark } from "./admit.js";
+import type { AgentSession } from "./agent-session.js";
+import type { Touched } from "./evaluations.js";
+import type { Admitted } from "./ingest.js";
+
+const STATUS_NUMBERS = new Map<OutcomeStatus, number>(OUTCOME_STATUSES.map((status, i) => [status, i]));
+
+/** The rows of one flush, column by column, as `unnest` takes them. Ids are written once and referred to by number. */
+export class ResultColumns {
+  readonly agents: string[] = [];
+  readonly probes: string[] = [];
+  readonly who: number[] = [];
+  readonly what: number[] = [];
+  readonly item: string[] = [];
+  readonly seq: number[] = [];
+  readonly at: number[] = [];
+  readonly ms: number[] = [];
+  readonly status: number[] = [];
+  readonly summary: string[] = [];
+  readonly metrics: (string | null)[] = [];
+  private readonly probeNumbers = new Map<string, number>();
+
+  /** @returns the number by which rows refer to the agent */
+  agent(id: string): number {
+    return this.agents.push(id);
+  }
+
+  add(agent: number, seq: number, at: number, { probeId, item, durationMs, status, summary, metrics }: Result): void {
+    let probe = this.probeNumbers.get(probeId);
+    if (probe === undefined) {
+      probe = this.probes.push(probeId);
+      this.probeNumbers.set(probeId, probe);
+    }
+    this.who.push(agent);
+    this.what.push(probe);
+    this.item.push(item);
+    this.seq.push(seq);
+    this.at.push(at);
+    this.ms.push(durationMs);
+    this.status.push(STATUS_NUMBERS.get(status)!);
+    this.summary.push(summary);
+    this.metrics.push(json(metrics));
+  }
+}
+
+/** Locks the marks of these agents, always in the same order. */
+export async function lockMarks(
+  { client }: Act,
+  agentIds: string[],
+): Promise<Map<string, Mark & { sessionId: string | null }>> {
+  const { rows } = await client.query(
+    `SELECT agent_id, session_id, spool_epoch, acked_seq FROM agent_sessions
+     WHERE agent_id = ANY($1::uuid[]) ORDER BY agent_id FOR UPDATE`,
+    [agentIds],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.agent_id,
+      { sessionId: row.session_id, epoch: row.spool_epoch, acked: Number(row.acked_seq) },
+    ]),
+  );
+}
+
+/** History: one statement for all rows of all agents. */
+export async function insertResults({ client }: Act, columns: ResultColumns): Promise<void> {
+  if (columns.at.length === 0) return;
+  await client.query(
+    `INSERT INTO probe_results (at, agent_id, probe_id, item, seq, duration_ms, status, summary, metrics)
+     SELECT to_timestamp(r.at / 1000), ($1::uuid[])[r.who], ($2::uuid[])[r.what], r.item, r.seq, r.ms, r.status, r.summary, r.metrics
+     FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::float8[], $8::real[], $9::smallint[], $10::text[], $11::text[])
+       AS r(who, what, item, seq, at, ms, status, summary, metrics)`,
+    [
+      columns.agents,
+      columns.probes,
+      columns.who,
+      columns.what,
+      columns.item,
+      columns.seq,
+      columns.at,
+      columns.ms,
+      columns.status,
+      columns.summary,
+      columns.metrics,
+    ],
+  );
+}
+
+/** What agents gave up, by their own word. */
+export async function insertGaps({ client }: Act, admitted: Admitted[]): Promise<void> {
+  const gaps = admitted.flatMap(({ session: { agentId }, admission, batch: { epoch } }) =>
+    admission.gaps.map((gap) => ({ agentId, epoch, ...gap })),
+  );
+  if (gaps.length === 0) return;
+  await client.query(
+    `INSERT INTO spool_gaps (agent_id, epoch, from_seq, to_seq, reason)
+     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) ON CONFLICT DO NOTHING`,
+    [
+      gaps.map((g) => g.agentId),
+      gaps.map((g) => g.epoch),
+      gaps.map((g) => g.from),
+      gaps.map((g) => g.to),
+      gaps.map((g) => g.reason),
+    ],
+  );
+}
+
+/** A result is a sign of life too. */
+export async function saveMarks({ client }: Act, admitted: Admitted[]): Promise<void> {
+  if (admitted.length === 0) return;
+  const last = [...new Map(admitted.map((one) => [one.session.agentId, one])).values()];
+  await client.query(
+    `UPDATE agent_sessions s SET spool_epoch = m.epoch, acked_seq = m.acked, last_seen_at = now()
+     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) m(agent_id, epoch, acked) WHERE s.agent_id = m.agent_id`,
+    [
+      last.map(({ session }) => session.agentId),
+      last.map(({ admission }) => admission.mark.epoch),
+      last.map(({ admission }) => admission.mark.acked),
+    ],
+  );
+}
+
+/** Reads the states of these sessions' agents into their caches. */
+export async function loadStates({ client }: Act, sessions: AgentSession[]): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT agent_id, probe_id AS "probeId", item, status, hard_status AS "hardStatus", incident_id IS NOT NULL AS problem,
+       attempt, extract(epoch FROM since)::float8 * 1000 AS since, changes, flapping,
+       extract(epoch FROM last_at)::float8 * 1000 AS "lastAt"
+     FROM probe_state WHERE agent_id = ANY($1::uuid[])`,
+    [sessions.map((session) => session.agentId)],
+  );
+  for (const session of sessions) {
+    const own = rows.filter((row) => row.agent_id === session.agentId);
+    session.states.load(own.map(({ agent_id, probeId, item, ...state }) => ({ probeId, item, state })));
+  }
+}
+
+/** Keeps these probes from being deleted until the transaction ends. @returns those that still are */
+export async function lockProbes({ client }: Act, ids: ReadonlySet<string>): Promise<Set<string>> {
+  if (ids.size === 0) return new Set();
+  const { rows } = await client.query<{ id: string }>(
+    "SELECT id FROM probes WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE",
+    [[...ids]],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+const STATE_ROWS = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::float8[], $8::int[],
+  $9::boolean[], $10::float8[], $11::text[], $12::text[], $13::text[])
+  AS n(agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at, summary, metrics, evidence)`;
+
+/** Writes states; `incident_id` and `reporting` are not theirs. */
+export async function saveStates({ client, hint }: Act, touched: Touched[]): Promise<void> {
+  const known = touched.filter(({ slot }) => slot.state);
+  const fresh = touched.filter(({ slot }) => !slot.state);
+  if (known.length > 0)
+    await client.query(
+      `UPDATE probe_state s SET status = n.status, hard_status = n.hard_status, attempt = n.attempt,
+         since = to_timestamp(n.since / 1000), changes = n.changes, flapping = n.flapping,
+         last_at = to_timestamp(n.last_at / 1000), summary = n.summary, metrics = n.metrics::jsonb, evidence = n.evidence::jsonb
+       FROM ${STATE_ROWS} WHERE s.agent_id = n.agent_id AND s.probe_id = n.probe_id AND s.item = n.item`,
+      stateColumns(known),
+    );
+  if (fresh.length > 0)
+    await client.query(
+      `INSERT INTO probe_state (agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at,
+         summary, metrics, evidence)
+       SELECT n.agent_id, n.probe_id, n.item, n.status, n.hard_status, n.attempt, to_timestamp(n.since / 1000), n.changes,
+         n.flapping, to_timestamp(n.last_at / 1000), n.summary, n.metrics::jsonb, n.evidence::jsonb FROM ${STATE_ROWS}`,
+      stateColumns(fresh),
+    );
+  if (fresh.length > 0 || known.some(({ slot }) => slot.state!.status !== slot.next!.status)) hint("states");
+}
+
+function stateColumns(touched: Touched[]): unknown[][] {
+  const states = touched.map(({ slot }) => slot.next!);
+  const outcomes = touched.map(({ slot }) => slot.outcome!);
+  return [
+    touched.map(({ session }) => session.agentId),
+    touched.map(({ probe }) => probe.id),
+    touched.map(({ slot }) => slot.item),
+    states.map((s) => s.status),
+    states.map((s) => s.hardStatus),
+    states.map((s) => s.attempt),
+    states.map((s) => s.since),
+    states.map((s) => s.changes),
+    states.map((s) => s.flapping),
+    states.map((s) => s.lastAt),
+    outcomes.map((o) => o.summary),
+    outcomes.map((o) => json(o.metrics)),
+    outcomes.map((o) => json(o.evidence)),
+  ];
+}
+
+const json = (value: Metrics | Readonly<Record<string, unknown>> | null): string | null =>
+  value === null ? null : JSON.stringify(value);

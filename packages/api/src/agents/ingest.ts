@@ -1,0 +1,151 @@
+import { type BatchAck, decodeResultBatch, LIMITS, type ResultBatch, WireError } from "@poppo-ops/plugins/wire";
+import type { Context } from "../graphql/context.js";
+import { type App, systemScope } from "../kernel/app.js";
+import { AppError } from "../kernel/app-error.js";
+import { type Act, act } from "../kernel/command.js";
+import { type Admission, admit } from "./admit.js";
+import type { AgentSession } from "./agent-session.js";
+import { applySignals } from "./apply-signals.js";
+import { Evaluations } from "./evaluations.js";
+import { Gather } from "./gather.js";
+import { insertGaps, insertResults, loadStates, lockMarks, saveMarks, saveStates } from "./ingest.store.js";
+import type { ProbeCatalogue } from "./probe-catalogue.js";
+import type { Sessions } from "./sessions.js";
+
+/** Rows of one transaction. */
+const FLUSH_ROWS = 4000;
+/** Waiting rows from which agents are asked to slow down, and from which they are sent away. */
+const BUSY_ROWS = 20_000;
+const FULL_ROWS = 100_000;
+const BUSY_WAIT_MS = 500;
+
+/** A batch on its way into the database. */
+export interface Incoming {
+  session: AgentSession;
+  batch: ResultBatch;
+}
+
+export interface Admitted extends Incoming {
+  admission: Admission;
+}
+
+/**
+ * The way of results into the database. The batches of all agents that come together are one flush, and one transaction:
+ * what is new is decided by the marks of the locked rows, history is one insert, state machines move, incidents are raised
+ * and resolved, and the events come last. A batch is acknowledged after the commit; one that is refused hurts no other.
+ */
+export class Ingest {
+  private readonly queue: Gather<Incoming, number>;
+  private waitingRows = 0;
+
+  constructor(
+    private readonly app: App,
+    private readonly sessions: Sessions,
+    private readonly catalogue: ProbeCatalogue,
+    private readonly onAlive: (agentId: string) => void,
+  ) {
+    this.queue = new Gather(
+      (batches) => this.flush(batches),
+      FLUSH_ROWS,
+      ({ batch }) => batch.results.length + 1,
+    );
+  }
+
+  /**
+   * @returns when what was acknowledged is committed
+   * @throws {AppError} BAD_BATCH, OUT_OF_ORDER, SUPERSEDED, TOO_MANY_REQUESTS
+   */
+  async report({ connection }: Context, raw: unknown): Promise<BatchAck> {
+    const session = connection && this.sessions.of(connection);
+    if (!session) throw notNewest();
+    const batch = decode(raw);
+    const rows = batch.results.length;
+    if (this.waitingRows + rows > FULL_ROWS)
+      throw new AppError("TOO_MANY_REQUESTS", `${this.waitingRows} results wait for the database; try again later.`, {
+        retryAfterMs: BUSY_WAIT_MS * 4,
+      });
+    this.onAlive(session.agentId);
+    this.waitingRows += rows;
+    try {
+      const ackedSeq = await this.queue.add({ session, batch });
+      const busy = this.waitingRows > BUSY_ROWS;
+      return { ackedSeq, window: busy ? 1 : LIMITS.batchesInFlight, retryAfterMs: busy ? BUSY_WAIT_MS : 0 };
+    } finally {
+      this.waitingRows -= rows;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.queue.idle();
+  }
+
+  private async flush(batches: Incoming[]): Promise<(number | Error)[]> {
+    const evaluations = new Evaluations(this.catalogue);
+    try {
+      await this.learnProbes(batches);
+      const outcomes = await act(systemScope(this.app, "probes"), (tools) => this.write(tools, batches, evaluations));
+      evaluations.commit();
+      return outcomes;
+    } catch (error) {
+      // Whether it was committed may be unknown: what is in memory is trusted no more.
+      for (const { session } of batches) session.states.forget();
+      throw error;
+    }
+  }
+
+  /** The transaction may run again after a deadlock, so it begins by forgetting what it did before. */
+  private async write(tools: Act, batches: Incoming[], evaluations: Evaluations): Promise<(number | Error)[]> {
+    evaluations.reset();
+    const { outcomes, admitted } = admitAll(batches, await lockMarks(tools, agentIdsOf(batches)));
+    const unread = [...new Set(admitted.map(({ session }) => session))].filter((session) => !session.states.loaded);
+    if (unread.length > 0) await loadStates(tools, unread);
+    evaluations.evaluate(admitted, tools.now.getTime());
+    await insertResults(tools, evaluations.columns);
+    await insertGaps(tools, admitted);
+    await saveMarks(tools, admitted);
+    const { touched, moves } = await evaluations.known(tools);
+    await saveStates(tools, touched);
+    await applySignals(tools, moves);
+    return outcomes;
+  }
+
+  private async learnProbes(batches: Incoming[]): Promise<void> {
+    const isUnknown = batches.some(({ batch }) => batch.results.some(({ probeId }) => !this.catalogue.get(probeId)));
+    if (isUnknown) await this.catalogue.refresh();
+  }
+}
+
+/** One after the other, because the second batch of an agent begins where its first one ends. */
+function admitAll(batches: Incoming[], marks: Awaited<ReturnType<typeof lockMarks>>) {
+  const admitted: Admitted[] = [];
+  const outcomes = batches.map(({ session, batch }) => {
+    const mark = marks.get(session.agentId);
+    if (mark?.sessionId !== session.id) return notNewest();
+    try {
+      const admission = admit(mark, batch);
+      Object.assign(mark, admission.mark);
+      admitted.push({ session, batch, admission });
+      return admission.mark.acked;
+    } catch (error) {
+      return error as AppError;
+    }
+  });
+  return { outcomes, admitted };
+}
+
+const agentIdsOf = (batches: Incoming[]): string[] => [...new Set(batches.map(({ session }) => session.agentId))];
+
+const notNewest = () =>
+  new AppError(
+    "SUPERSEDED",
+    "This connection does not hold the agent's newest session: subscribe to agentSession first.",
+  );
+
+function decode(raw: unknown): ResultBatch {
+  try {
+    return decodeResultBatch(raw);
+  } catch (error) {
+    if (error instanceof WireError) throw new AppError("BAD_BATCH", error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { explainConfigError } from "@poppo-ops/plugins";
+import { findProbe, findRemediation, probeKinds, remediationKinds } from "@poppo-ops/plugins/manifests";
+import type { z } from "zod";
+import { badInput } from "../kernel/command.js";
+import { type SignalRules, signalRules } from "../signals/signal-rules.js";
+
+type Manifest = NonNullable<ReturnType<typeof findProbe>>;
+
+/** @throws {AppError} BAD_INPUT listing the kinds there are */
+export function manifestOf(kind: string): Manifest {
+  const manifest = findProbe(kind);
+  if (manifest) return manifest;
+  throw badInput([
+    {
+      field: "kind",
+      message: `There is no probe "${kind}"; there are ${probeKinds().join(", ")}. \`plugins\` describes them.`,
+    },
+  ]);
+}
+
+/**
+ * The config as it was given, once the plugin's schema has taken it. Not as parsed: what the schema adds is the agent's
+ * to add, by its own version of the plugin.
+ */
+export function checkConfig(manifest: Manifest, config: Record<string, unknown>): Record<string, unknown> {
+  check("config", manifest.config, config);
+  return config;
+}
+
+/** The rules with `changes` made to them; what was never said has its default. */
+export function mergeRules(before: SignalRules | undefined, changes: Record<string, unknown> = {}): SignalRules {
+  const rules = check("rules", signalRules, { ...before, ...changes });
+  if (rules.flapping.low >= rules.flapping.high)
+    throw badInput([
+      {
+        field: "rules",
+        message: `flapping.low (${rules.flapping.low}) must be below flapping.high (${rules.flapping.high}).`,
+      },
+    ]);
+  return rules;
+}
+
+/** The input may hold `{item}` where the plugin wants the failing item, so only the kind is checked before there is one. */
+export function checkRemediation<Given extends { kind: string } | null | undefined>(remediation: Given): Given {
+  if (remediation && !findRemediation(remediation.kind))
+    throw badInput([
+      {
+        field: "remediation",
+        message: `There is no remediation "${remediation.kind}"; there are ${remediationKinds().join(", ")}.`,
+      },
+    ]);
+  return remediation;
+}
+
+/** A probe that takes longer than from one run to the next would never be done. */
+export function checkTiming(timing: { intervalMs: number; retryIntervalMs: number; timeoutMs: number }): void {
+  if (timing.retryIntervalMs > timing.intervalMs)
+    throw badInput([
+      { field: "retryInterval", message: "It is longer than the interval; it is for looking more often." },
+    ]);
+}
+
+/** Retrying three times as often tells a blip from a failure soon. */
+export const defaultRetryMs = (intervalMs: number): number =>
+  Math.min(intervalMs, Math.max(1000, Math.round(intervalMs / 3)));
+
+function check<Schema extends z.ZodType>(field: string, schema: Schema, given: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw badInput([{ field, message: explainConfigError(parsed.error, schema, given) }]);
+}
