@@ -2,8 +2,8 @@ import { Arg, Ctx, Int, Query, Resolver, Root, Subscription } from "type-graphql
 import { checkFirst } from "../graphql/connection.js";
 import type { Context } from "../graphql/context.js";
 import { Requires } from "../graphql/policy.js";
-import { AppError } from "../kernel/app-error.js";
 import { BigIntText, Cursor } from "../graphql/scalars.js";
+import { AppError } from "../kernel/app-error.js";
 import { AuditRecord, EventFilter, EventPage } from "./event.type.js";
 import { readEvents } from "./read-events.js";
 

@@ -120,7 +120,7 @@ const encodeCursor = (values: unknown[]): string => Buffer.from(JSON.stringify(v
 function decodeCursor(cursor: string, orderBy: OrderBy[]): unknown[] {
   const given = parseJson(Buffer.from(cursor, "base64url").toString("utf8"));
   if (Array.isArray(given) && given.length === orderBy.length) {
-    const values = orderBy.map(({ column }, i) => valueOf(column, given[i]));
+    const values = orderBy.map(({ column }, i) => comparable(column, given[i]));
     if (!values.includes(undefined)) return values;
   }
   throw new AppError(
@@ -139,7 +139,7 @@ function parseJson(text: string): unknown {
 }
 
 /** The value a column can be compared with; undefined when a cursor made up, or of another list, holds something else. */
-function valueOf({ dataType, columnType, enumValues }: Column, value: unknown): unknown {
+function comparable({ dataType, columnType, enumValues }: Column, value: unknown): unknown {
   if (dataType === "number") return Number.isSafeInteger(value) ? value : undefined;
   if (typeof value !== "string") return undefined;
   if (dataType === "date") return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? validDate(value) : undefined;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from "node:http";
 import { CLOSE } from "@poppo-ops/plugins/wire";
-import { type ExecutionArgs, GraphQLError, type GraphQLFormattedError, subscribe } from "graphql";
+import { type ExecutionArgs, type GraphQLError, type GraphQLFormattedError, subscribe } from "graphql";
 import {
   type GRAPHQL_TRANSPORT_WS_PROTOCOL,
   handleProtocols,
@@ -226,7 +226,8 @@ function openConnection(socket: WebSocket, principal: Principal, closed: AbortSi
 }
 
 function refuseConnection(socket: WebSocket, error: unknown, app: App): void {
-  if (error instanceof AppError) return socket.close(CLOSE.REVOKED, `${error.code}: ${error.message}`.slice(0, 120));
-  app.log.warn({ err: error }, "a connection could not be authenticated");
-  socket.close(CLOSE.TRY_LATER, "try again later");
+  const refused = error instanceof AppError;
+  if (refused) socket.close(CLOSE.REVOKED, `${error.code}: ${error.message}`.slice(0, 120));
+  else socket.close(CLOSE.TRY_LATER, "try again later");
+  if (!refused) app.log.warn({ err: error }, "a connection could not be authenticated");
 }
