@@ -8,7 +8,7 @@ import { newId } from "./ids.js";
 import { listProcesses } from "./processes/proc.js";
 import type { Assignment } from "./scheduler/assignment.js";
 import { buildAgent, runAgent, startAgentProcess } from "./testing/agent-process.js";
-import { temporaryFolder } from "./testing/temporary-folder.js";
+import { temporaryFolder, tinyDisk } from "./testing/temporary-folder.js";
 import { startTestServer, type TestServer } from "./testing/test-server.js";
 
 beforeAll(buildAgent, 120_000);
@@ -170,6 +170,22 @@ describe("an agent with one file and one token", () => {
     expect(agent.log()).toContain("uncaught error of probe crasher (test.crash); the agent goes on");
   });
 
+  test("starts and reports on a full disk", async ({ skip }) => {
+    const { server, start, folder } = await setUp();
+    using disk = tinyDisk(folder, "512k");
+    if (!disk) return skip("needs permission to mount a tmpfs");
+    server.assign([probe()]);
+    const first = start({ dataDir: disk.path });
+    await vi.waitFor(() => expect(results(server).length).toBeGreaterThan(2), soon);
+    first.kill("SIGKILL");
+    await first.exited;
+    fillDisk(disk.path);
+    const before = server.state.ackedSeq;
+    start({ dataDir: disk.path });
+    await vi.waitFor(() => expect(server.state.ackedSeq).toBeGreaterThan(before + 5), soon);
+    expect(isDense(server)).toBe(true);
+  });
+
   test("drains at SIGTERM: probes under way become INTERRUPTED and everything has left before it ends", async () => {
     const { server, start } = await setUp();
     server.assign([probe({ kind: "test.hang", timeoutMs: 60_000 }), probe()]);
@@ -300,6 +316,9 @@ describe("the agent gives up, with a reason and an exit code,", () => {
     expect(agent.log()).toContain("agent.yaml:1: unknown key `sever`; did you mean `server`?");
   });
 });
+
+const fillDisk = (path: string) =>
+  expect(() => writeFileSync(join(path, "filler"), Buffer.alloc(2 ** 20))).toThrow("ENOSPC");
 
 const lastSegment = (folder: string, epoch = "") =>
   execFileSync("ls", [join(folder, "data/spool", epoch)], { encoding: "utf8" })

@@ -80,8 +80,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...{ agentId: identity.agentId, serverKey: identity.serverKey, policy: config.policy, graces: options.graces },
     ...{ journal, reporter, outputs, plugins, scheduler, clock, redact, warn },
   });
-  await commands.recover();
-
   let assigned = cachedAssignments(config.dataDir);
   if (assigned) scheduler.assign(assigned);
   const assign = (assignments: Assignments) => {
@@ -96,6 +94,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }
   };
 
+  await commands.recover();
   const followers = [outputs, reporter, commands];
   const session = new Session({
     ...{ clock, random, info, warn },

@@ -20,7 +20,7 @@ const ADVICE = {
 /** Runs the agent until it is told to stop, by a signal or by the server. @returns the exit code */
 export async function run(config: AgentConfig, version: string): Promise<number> {
   const log = pino({ level: config.logLevel, base: { agent: config.name } });
-  const unlock = lockFolder(config.dataDir, newId);
+  const unlock = lockFolder(config.dataDir);
   const release = stayAlive();
   const stop = stopSignal(log);
   containPlugins(log);

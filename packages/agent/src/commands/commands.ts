@@ -78,6 +78,8 @@ export class Commands {
     if (this.#runs.has(payload.id)) return reporter.put(startOf(payload));
     const known = journal.find(payload.id);
     if (known?.end) return reporter.put({ commandId: known.id, fencingToken: known.fencingToken, ...known.end });
+    // It ran, and a full disk has lost its end.
+    if (known) return this.#interrupt(known);
     await this.#start(payload);
   }
 
@@ -271,7 +273,11 @@ export class Commands {
     const survivors = isThisBoot(boot) ? survivorsOf(id, groups) : [];
     const summary = `the agent ended while the command ran; ${describeSurvivors(survivors)}`;
     warn(`command ${id}: ${summary}`);
-    reporter.put({ commandId: id, fencingToken, ...journal.markEnded(id, { end: "INTERRUPTED", summary, survivors }) });
+    reporter.put({
+      commandId: id,
+      fencingToken,
+      ...this.#record(journal, id, { end: "INTERRUPTED", summary, survivors }),
+    });
   }
 }
 

@@ -141,7 +141,11 @@ export class Journal {
       if (end) lines.push({ type: "end", id, end });
       if (reported) lines.push({ type: "reported", id });
     }
-    writeAtomically(this.#path, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    try {
+      writeAtomically(this.#path, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    } catch {
+      // Disk full: the longer file says the same.
+    }
     this.#lines = lines.length;
     return openSync(this.#path, "a", 0o600);
   }

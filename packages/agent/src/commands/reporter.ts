@@ -85,8 +85,12 @@ export class Reporter {
 
   #delivered(report: Report): void {
     this.#failures = 0;
-    if (report.end) this.options.journal.markReported(report.commandId);
     if (this.#reports.get(report.commandId) === report) this.#reports.delete(report.commandId);
+    try {
+      if (report.end) this.options.journal.markReported(report.commandId);
+    } catch (error) {
+      this.options.warn(`command ${report.commandId} will be reported again after a restart: ${error}`);
+    }
   }
 
   #waitAfter(error: Error): void {
