@@ -1,0 +1,99 @@
+import { createReadStream } from "node:fs";
+import { Command, Option } from "commander";
+import { AuditLogDocument } from "../generated/graphql.js";
+import { type Link, verifyChain } from "./audit-chain.js";
+import { action, type GlobalOptions, outputFor } from "./cli.js";
+import { CliError, EXIT, usage } from "./failure.js";
+import { wholeNumber } from "./paging.js";
+
+const PAGE = 500;
+
+export const auditCommand = (): Command =>
+  new Command("audit")
+    .description("the hash-chained record of every change")
+    .addCommand(exportCommand())
+    .addCommand(verifyCommand());
+
+const exportCommand = (): Command =>
+  new Command("export")
+    .description("the record as JSON lines, to keep where the server cannot reach")
+    .addOption(
+      new Option("--after <seq>", "continue an earlier export after its last seq").argParser(wholeNumber(0, 1e15)),
+    )
+    .addHelpText("after", "\nExample:\n  poppo-ops audit export > audit.jsonl && poppo-ops audit verify audit.jsonl")
+    .action(
+      action<[], { after?: number }>(async ({ client, signal }, { after = 0 }) => {
+        const read = async (from: number, first: number) =>
+          (await client.request(AuditLogDocument, { after: String(from), first })).auditLog;
+        const [anchor] = after > 0 ? await read(after - 1, 1) : [];
+        await write({ after: String(after), hash: anchor?.hash ?? "" });
+        for (let last = after; !signal.aborted; ) {
+          const records = await read(last, PAGE);
+          for (const { seq, body, hash } of records) await write({ seq, body, hash });
+          if (records.length < PAGE) return;
+          last = Number(records.at(-1)!.seq);
+        }
+      }),
+    );
+
+/** Waits when the reader is slower than the server, so that a long record is never held in memory. */
+const write = (record: unknown): Promise<void> =>
+  new Promise((resolve, reject) =>
+    process.stdout.write(`${JSON.stringify(record)}\n`, (error) => (error ? reject(error) : resolve())),
+  );
+
+const verifyCommand = (): Command =>
+  new Command("verify")
+    .description("check an export, offline: nothing was changed, inserted or left out")
+    .argument("[file]", "what `audit export` wrote; absent or -: stdin")
+    .option("--genesis <hash>", "the hash before the first record, if the file does not say")
+    .addHelpText("after", "\nExample:\n  poppo-ops audit verify audit.jsonl")
+    .action(async (file: string | undefined, options: { genesis?: string }, command: Command) => {
+      const out = outputFor(command.optsWithGlobals<GlobalOptions>());
+      const verdict = await verifyChain(links(file), options.genesis);
+      if (out.json) out.document(verdict);
+      if (verdict.broken)
+        throw new CliError(
+          EXIT.FAILED,
+          "CHAIN_BROKEN",
+          `The record is broken at seq ${verdict.broken.seq}: ${verdict.broken.reason}`,
+          "Compare with another copy: what comes before it is as it was written.",
+        );
+      out.say(
+        `${verdict.verified} records are unbroken${verdict.last ? `, up to seq ${verdict.last.seq} with hash ${verdict.last.hash}` : ""}.`,
+      );
+      if (verdict.trusted)
+        out.say(
+          `Record ${verdict.trusted} was taken on trust: give --genesis, or a file that begins at its beginning.`,
+        );
+    });
+
+async function* links(file = "-"): AsyncGenerator<Link> {
+  const { createInterface } = await import("node:readline");
+  const input = file === "-" ? process.stdin : createReadStream(file);
+  let failed: Error | undefined;
+  input.once("error", (error) => {
+    failed = error;
+    lines.close();
+  });
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  let number = 0;
+  for await (const line of lines) {
+    number++;
+    if (line.trim()) yield parse(line, number);
+  }
+  if (failed) throw usage(`Cannot read ${file}: ${failed.message}`, "Name a file that `audit export` wrote.");
+}
+
+function parse(line: string, number: number): Link {
+  try {
+    return JSON.parse(line) as Link;
+  } catch {
+    throw new CliError(
+      EXIT.FAILED,
+      "CHAIN_BROKEN",
+      `Line ${number} is not JSON; the file was cut or changed.`,
+      "Export it again.",
+    );
+  }
+}

@@ -1,0 +1,419 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { GraphQLError } from "graphql";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { FakeLog } from "../testing/fake-log.js";
+import { type FakeServer, type Roots, startFakeServer } from "../testing/fake-server.js";
+import { build, openShell, type Shell } from "../testing/run-cli.js";
+import { agent, connection, id, incident, probe, probeState, run } from "../testing/sample-data.js";
+import { writeCredentials } from "./credentials.js";
+
+let roots: Roots;
+let server: FakeServer;
+let shell: Shell;
+
+beforeAll(build, 120_000);
+beforeEach(async () => {
+  roots = {};
+  server = await startFakeServer({ roots });
+  shell = await openShell();
+});
+afterEach(async () => {
+  await shell[Symbol.asyncDispose]();
+  await server.stop();
+});
+
+const poppo = (args: string[], options: { input?: string; env?: Record<string, string> } = {}) =>
+  shell.run(args, { ...options, env: { POPPO_URL: server.url, POPPO_TOKEN: "t", ...options.env } });
+const refuse =
+  (code: string, message = "no") =>
+  () => {
+    throw new GraphQLError(message, { extensions: { code, requestId: "r-1" } });
+  };
+
+describe("incidents", () => {
+  test("list shows open ones as an aligned table without colours", async () => {
+    roots.incidents = () =>
+      connection([incident(7, { title: "disk full" }), incident(12, { severity: "P0" })], {
+        totalCount: 9,
+        hasNextPage: true,
+      });
+    const { stdout, code } = await poppo(["incidents", "list"]);
+    expect(code).toBe(0);
+    const [head, first, second, rest] = stdout.split("\n");
+    expect(head).toMatch(/^NO +SEV +STATUS +LAST SEEN +TIMES +SERVICE +TITLE$/);
+    expect(first).toMatch(/^#7 +P1 +TRIGGERED +\d+d ago +3 +shop +disk full$/);
+    expect(second!.indexOf("incident 12")).toBe(head!.indexOf("TITLE"));
+    expect(rest).toBe("2 of 9 shown; --all shows every one.");
+    expect(server.asked("Incidents")[0]).toMatchObject({
+      authorization: "Bearer t",
+      variables: { filter: { statuses: ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED"] }, orderBy: "SEVERITY", first: 50 },
+    });
+  });
+
+  test("list --json is one document, also with --all over several pages", async () => {
+    roots.incidents = ({ after }: { after?: string }) =>
+      after
+        ? connection([incident(2)], { totalCount: 2 })
+        : connection([incident(1)], { totalCount: 2, hasNextPage: true });
+    const { stdout } = await poppo(["--json", "incidents", "list", "--all", "--severity", "p0,p1", "--status", "any"]);
+    expect(JSON.parse(stdout)).toMatchObject({ totalCount: 2, nodes: [{ number: 1 }, { number: 2 }] });
+    expect(server.asked("Incidents")[1]).toMatchObject({
+      variables: { after: "end", filter: { severities: ["P0", "P1"] } },
+    });
+  });
+
+  test("titles cannot drive the terminal", async () => {
+    roots.incidents = () => connection([incident(1, { title: "a\u001b]0;pwned\u0007\u001b[2Jb\nc" })]);
+    expect((await poppo(["incidents", "list"])).stdout).toContain("a]0;pwned[2Jb c");
+  });
+
+  test("show has evidence with its log lines", async () => {
+    roots.incident = ({ number }: { number: number }) => incident(number, { title: "web died" });
+    const { stdout } = await poppo(["incidents", "show", "#12"]);
+    expect(stdout).toContain("#12 P1 TRIGGERED web died");
+    expect(stdout).toContain("exitCode: 137");
+    expect(stdout).toContain("    out of memory\n    killed");
+  });
+
+  test("ack takes several numbers and ids at once", async () => {
+    roots.incident = ({ number }: { number: number }) => incident(number);
+    roots.acknowledgeIncidents = ({ input }: { input: { ids: string[] } }) => ({
+      incidents: input.ids.map((_, i) => incident(i + 1)),
+      userErrors: [],
+    });
+    const { stdout, code } = await poppo(["incidents", "ack", "1", "#2", id(3)]);
+    expect(code).toBe(0);
+    expect(stdout.split("\n")).toHaveLength(4);
+    expect(server.asked("AcknowledgeIncidents")[0]!.variables).toEqual({ input: { ids: [id(1), id(2), id(3)] } });
+  });
+
+  test("resolve tells what was done and fails for what was refused", async () => {
+    roots.incident = ({ number }: { number: number }) => incident(number);
+    roots.resolveIncidents = () => ({
+      incidents: [incident(1)],
+      userErrors: [{ code: "CONFLICT", message: "#2 is merged" }],
+    });
+    const { stdout, stderr, code } = await poppo(["incidents", "resolve", "1", "2", "-m", "done"]);
+    expect(code).toBe(1);
+    expect(stdout).toBe("#1 resolved: incident 1\n");
+    expect(stderr).toContain("1 incident not resolved: #2 is merged");
+  });
+
+  test("watch goes on through a restart of the server, and ends with 130", async () => {
+    const log = new FakeLog();
+    Object.assign(roots, log.roots);
+    const watch = shell.start(["incidents", "watch", "--json"], { POPPO_URL: server.url });
+    await vi.waitFor(() => expect(log.open).toBe(1), { timeout: 10_000 });
+    log.append(2);
+    await vi.waitFor(() => expect(watch.result.stdout.split("\n")).toHaveLength(3));
+    await server.stop();
+    log.append(1);
+    server = await startFakeServer({ roots, port: server.port });
+    await vi.waitFor(() => expect(watch.result.stdout.split("\n")).toHaveLength(4), { timeout: 15_000 });
+    watch.child.kill("SIGINT");
+    const { code, stdout } = await watch.ended;
+    expect(code).toBe(130);
+    const seen = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).summary);
+    expect(seen).toEqual(["event 1", "event 2", "event 3"]);
+  });
+
+  test("a reader that has seen enough ends it quietly", async () => {
+    const log = new FakeLog();
+    Object.assign(roots, log.roots);
+    const watch = shell.start(["incidents", "watch", "--json"], { POPPO_URL: server.url });
+    await vi.waitFor(() => expect(log.open).toBe(1), { timeout: 10_000 });
+    watch.child.stdout.destroy();
+    log.append(50);
+    expect(await watch.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+describe("exit codes", () => {
+  test.each([
+    ["UNAUTHENTICATED", 3, "Give a token"],
+    ["FORBIDDEN", 3, "Use a token of a role"],
+    ["UNAVAILABLE", 4, "Try again"],
+    ["BAD_INPUT", 1, "Correct what is named"],
+  ])("%s is %i, with what to do", async (error, expected, hint) => {
+    roots.incidents = refuse(error, "said so");
+    const { code, stderr, stdout } = await poppo(["incidents", "list"]);
+    expect(code).toBe(expected);
+    expect(stderr.split("\n")).toEqual(["poppo-ops: said so", expect.stringContaining(hint), ""]);
+    expect(stdout).toBe("");
+  });
+
+  test("a server that is not there is 4", async () => {
+    const { code, stderr } = await shell.run(["status"], { env: { POPPO_PORT: "1" } });
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/Cannot reach http:\/\/127\.0\.0\.1:1\/graphql: .*ECONNREFUSED.*\nStart it with/);
+  });
+
+  test("what does not exist is 5", async () => {
+    roots.incident = () => null;
+    expect(await poppo(["incidents", "ack", "99"])).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("no incident #99"),
+    });
+  });
+
+  test("with --json the error is JSON on stderr", async () => {
+    roots.incidents = refuse("INTERNAL", "bug");
+    const { stderr, code } = await poppo(["incidents", "list", "--json"]);
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: "INTERNAL", message: "bug", requestId: "r-1", exitCode: 1 },
+    });
+    expect(code).toBe(1);
+  });
+
+  test.each([
+    [["incidnts"], "unknown command 'incidnts' (Did you mean incidents?)"],
+    [["incidents", "list", "--severty", "P1"], "unknown option '--severty' (Did you mean --severity?)"],
+    [["incidents", "list", "--severity", "P9"], "Allowed are P0, P1, P2, P3."],
+    [["incidents", "list", "--first", "501"], "It takes a whole number from 1 to 500."],
+    [["incidents", "ack", "twelve"], '"twelve" is no incident'],
+    [["incidents", "ack"], "missing required argument"],
+    [["tokens", "create", "x"], "required option '--role <role>' not specified"],
+  ])("%j is wrong usage, 2", async (args, message) => {
+    const { code, stderr } = await poppo(args);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  test("a noun alone shows its help, 2; --help is 0 and names the exit codes", async () => {
+    expect(await poppo(["incidents"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Usage: poppo-ops incidents"),
+    });
+    expect(await poppo(["--help"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("4    the server cannot be reached"),
+    });
+  });
+});
+
+describe("credentials", () => {
+  test("come from the saved file, for the server they were saved for only", async () => {
+    roots.incidents = () => connection([]);
+    await writeCredentials(join(shell.home, ".poppo"), { url: server.url, token: "saved" });
+    await shell.run(["incidents", "list"]);
+    expect(server.asked("Incidents")[0]!.authorization).toBe("Bearer saved");
+    await using other = await startFakeServer({ roots });
+    await shell.run(["incidents", "list", "--url", other.url]);
+    expect(other.asked("Incidents")[0]!.authorization).toBeUndefined();
+  });
+
+  test("a file that is damaged is named", async () => {
+    await writeFile(join(shell.home, "credentials.json"), "{");
+    const { stderr, code } = await shell.run(["status"], { env: { POPPO_DATA_DIR: shell.home } });
+    expect(stderr).toContain(`${join(shell.home, "credentials.json")} is not JSON`);
+    expect(code).toBe(1);
+  });
+});
+
+test("status sums up and shows what needs somebody", async () => {
+  Object.assign(roots, {
+    viewer: { kind: "token", name: "ana", role: "ADMIN" },
+    processing: { paused: true, owner: "ben", reason: "migration", since: "2026-01-01T00:00:00Z" },
+    incidents: ({ filter }: { filter: { statuses: string[] } }) =>
+      connection(filter.statuses.length === 1 ? [] : [incident(3)]),
+    agents: () => connection([agent()]),
+    probeStates: ({ filter }: { filter?: unknown }) =>
+      filter ? connection([probeState()]) : connection([], { totalCount: 14 }),
+    remediationRuns: () => connection([run()]),
+  });
+  const { stdout, code } = await poppo(["status"]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("1 open incident, 0 not acknowledged\n1 of 1 agent online, 1 of 14 checks not well");
+  expect(stdout).toMatch(/paused by ben, \d+d ago: migration/);
+  expect(stdout).toContain("/ is 97% full");
+  expect(stdout).toContain(id(700));
+  expect(JSON.parse((await poppo(["status", "--json"])).stdout)).toMatchObject({
+    url: server.url,
+    waiting: { totalCount: 1 },
+  });
+});
+
+describe("agents and probes", () => {
+  test("enrol prints a config file that stands alone", async () => {
+    roots.createEnrolmentToken = () => ({ token: "poppo_enrol_x", expiresAt: "2026-01-01T00:15:00Z", userErrors: [] });
+    const { stdout, stderr } = await poppo(["agents", "enrol", "--name", "web-1", "--label", "role=web"]);
+    expect(stdout).toContain(
+      `server: ${server.url}\nname: web-1\nlabels:\n  role: web\nenrolmentToken: poppo_enrol_x\n`,
+    );
+    expect(stderr).toBe("");
+    expect(server.asked("CreateEnrolmentToken")[0]!.variables).toEqual({
+      input: { namePattern: "web-1", labels: { role: "web" } },
+    });
+  });
+
+  test("revoke finds an agent by its name", async () => {
+    roots.agent = ({ name }: { name: string }) => (name === "web-1" ? agent() : null);
+    roots.revokeAgent = () => ({ agent: agent({ status: "REVOKED" }), userErrors: [] });
+    expect(await poppo(["agents", "revoke", "web-1"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("Revoked web-1"),
+    });
+    expect(await poppo(["agents", "revoke", "web-2"])).toMatchObject({ code: 5 });
+  });
+
+  test("create reads every probe of a file, and a service by its name", async () => {
+    roots.service = () => ({ id: id(900), name: "shop" });
+    roots.createProbe = ({ input }: { input: object }) => ({ probe: probe(input), userErrors: [] });
+    const input =
+      "- {name: a, kind: http.check, service: shop, config: {url: 'http://x'}}\n- {name: b, kind: system.cpu}\n---\nname: c\nkind: system.load\n";
+    const { stdout } = await poppo(["probes", "create", "-f", "-"], { input });
+    expect(stdout.split("\n")).toHaveLength(4);
+    expect(server.asked("CreateProbe").map(({ variables }) => variables.input)).toEqual([
+      { name: "a", kind: "http.check", serviceId: id(900), config: { url: "http://x" } },
+      { name: "b", kind: "system.cpu" },
+      { name: "c", kind: "system.load" },
+    ]);
+  });
+
+  test("create refuses a file with a mistake before it creates anything", async () => {
+    const { stderr, code } = await poppo(["probes", "create", "-f", "-"], {
+      input: "- {name: a, kind: x}\n- {name: b, knd: y}\n",
+    });
+    expect(stderr).toContain('stdin, probe 2 has "knd".');
+    expect(code).toBe(2);
+    expect(server.requests).toEqual([]);
+  });
+
+  test("run waits for an outcome that is newer than the last", async () => {
+    let lastAt = "2026-01-01T00:00:00.000Z";
+    roots.probe = () => probe();
+    roots.probeStates = () => connection([probeState({ lastAt, summary: `seen at ${lastAt}` })]);
+    roots.runProbe = () => {
+      lastAt = "2026-01-01T00:00:05.000Z";
+      return { commandId: id(1), userErrors: [] };
+    };
+    const { stdout, code } = await poppo(["probes", "run", "disks"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("seen at 2026-01-01T00:00:05.000Z");
+  });
+});
+
+describe("remediations", () => {
+  test("approve says how to follow", async () => {
+    roots.approveRemediation = () => ({ run: run({ status: "QUEUED" }), userErrors: [] });
+    const { stdout } = await poppo(["remediations", "approve", id(700), "-m", "ok"]);
+    expect(stdout).toBe(
+      `docker.restart on docker/web: QUEUED\nFollow it with \`poppo-ops remediations logs -f ${id(700)}\`.\n`,
+    );
+    expect(server.asked("ApproveRemediation")[0]!.variables).toEqual({ input: { id: id(700), reason: "ok" } });
+  });
+
+  test("a refusal names the rule", async () => {
+    roots.approveRemediation = () => ({ userErrors: [{ code: "REFUSED_BY_POLICY", message: "cooldown: 4m left" }] });
+    expect(await poppo(["remediations", "approve", id(700)])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("cooldown: 4m left"),
+    });
+  });
+
+  test("logs -f writes the output as it comes and fails with a run that failed", async () => {
+    roots.remediationOutput = async function* () {
+      yield {
+        remediationOutput: { chunks: [{ seq: 0, stream: "stdout", offset: 0, text: "stopping\n" }], ended: false },
+      };
+      yield { remediationOutput: { chunks: [{ seq: 1, stream: "stderr", offset: 0, text: "boom\n" }], ended: true } };
+    };
+    roots.remediationRun = () => run({ status: "FAILED", summary: "exit code 1" });
+    const { stdout, stderr, code } = await poppo(["remediations", "logs", "-f", id(700)]);
+    expect(stdout).toBe("stopping\n");
+    expect(stderr).toContain("boom\n");
+    expect(stderr).toContain("The run ended as FAILED: exit code 1");
+    expect(code).toBe(1);
+  });
+});
+
+test("tokens create prints the secret alone on stdout", async () => {
+  roots.createApiToken = () => ({
+    apiToken: { id: id(1), name: "ci", role: "INTEGRATION", prefix: "poppo_api_ab", createdAt: "2026-01-01T00:00:00Z" },
+    token: "poppo_api_secret",
+    userErrors: [],
+  });
+  const { stdout } = await poppo(["tokens", "create", "ci", "--role", "integration", "--expires", "90d"]);
+  expect(stdout).toBe("poppo_api_secret\n");
+  expect(server.asked("CreateApiToken")[0]!.variables).toEqual({
+    input: { name: "ci", role: "INTEGRATION", expiresIn: "90d" },
+  });
+});
+
+test("pause and resume work the kill switch", async () => {
+  roots.pauseProcessing = () => ({ processing: { paused: true, until: "2126-01-01T00:00:00Z" }, userErrors: [] });
+  roots.resumeProcessing = () => ({ processing: { paused: false }, userErrors: [] });
+  expect((await poppo(["pause", "migration", "--for", "2h"])).stdout).toContain("Remediations are paused, until 2126");
+  expect(server.asked("PauseProcessing")[0]!.variables).toEqual({ input: { reason: "migration", for: "2h" } });
+  expect((await poppo(["resume"])).stdout).toBe("Remediations run again.\n");
+});
+
+describe("audit", () => {
+  const records = (count: number) => {
+    let hash = "";
+    return Array.from({ length: count }, (_, i) => {
+      const body = JSON.stringify([i + 1, "é", { any: "thing" }]);
+      hash = createHash("sha256")
+        .update(hash + body)
+        .digest("hex");
+      return { seq: String(i + 1), body, hash };
+    });
+  };
+
+  test("an export of many pages verifies offline", async () => {
+    const all = records(1203);
+    roots.auditLog = ({ after, first }: { after: string; first: number }) =>
+      all.slice(Number(after), Number(after) + first);
+    const whole = await poppo(["audit", "export"]);
+    expect(whole.stdout.trim().split("\n")).toHaveLength(1204);
+    const rest = await poppo(["audit", "export", "--after", "1000"]);
+    await server.stop();
+    expect(await poppo(["audit", "verify"], { input: whole.stdout })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("1203 records are unbroken"),
+    });
+    expect(await poppo(["audit", "verify"], { input: rest.stdout })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("203 records are unbroken"),
+    });
+  });
+
+  const lines = (links: unknown[]) => links.map((link) => JSON.stringify(link)).join("\n");
+  test.each([
+    [
+      "a changed body",
+      (all: ReturnType<typeof records>) => all.map((r) => (r.seq === "3" ? { ...r, body: "[3]" } : r)),
+      "3",
+    ],
+    ["a record left out", (all: ReturnType<typeof records>) => all.filter((r) => r.seq !== "3"), "4"],
+    ["a record inserted", (all: ReturnType<typeof records>) => [...all.slice(0, 3), all[2]!, ...all.slice(3)], "3"],
+  ])("%s is found, with its seq, and exits 1", async (_what, tamper, seq) => {
+    const { stderr, code } = await poppo(["audit", "verify"], { input: lines(tamper(records(5))) });
+    expect(stderr).toContain(`broken at seq ${seq}:`);
+    expect(code).toBe(1);
+  });
+
+  test("a file that begins in the middle proves what follows its first record, or all of it with --genesis", async () => {
+    const [, second, ...rest] = records(5);
+    const input = lines([second, ...rest]);
+    expect((await poppo(["audit", "verify"], { input })).stdout).toMatch(/^3 records .*\nRecord 2 was taken on trust/);
+    const genesis = records(1)[0]!.hash;
+    expect((await poppo(["audit", "verify", "--genesis", genesis], { input })).stdout).toMatch(/^4 records/);
+    expect(await poppo(["audit", "verify", "--genesis", "00"], { input })).toMatchObject({ code: 1 });
+  });
+});
+
+test("Ctrl-C during a request ends it at once with 130", async () => {
+  roots.incidents = () => new Promise(() => {});
+  const list = shell.start(["incidents", "list"], { POPPO_URL: server.url });
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 10_000 });
+  list.child.kill("SIGINT");
+  await once(list.child, "close");
+  expect((await list.ended).code).toBe(130);
+});

@@ -1,0 +1,133 @@
+import { Command, Option } from "commander";
+import { unwrap } from "../error.js";
+import {
+  AcknowledgeIncidentsDocument,
+  IncidentDetailsDocument,
+  type IncidentFieldsFragment,
+  type IncidentStatus,
+  IncidentsDocument,
+  ResolveIncidentsDocument,
+  type Severity,
+} from "../generated/graphql.js";
+import { action, type Cli } from "./cli.js";
+import { CliError, EXIT, notFound } from "./failure.js";
+import { incidentId, reference } from "./incident-reference.js";
+import { incidentTable, showIncident } from "./incident-view.js";
+import { watchCommand } from "./incidents-watch.js";
+import { more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { count } from "./words.js";
+
+const SEVERITIES: Severity[] = ["P0", "P1", "P2", "P3"];
+const STATUSES: IncidentStatus[] = ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED", "RESOLVED", "MERGED"];
+const OPEN: IncidentStatus[] = ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED"];
+
+export const incidentsCommand = (): Command =>
+  new Command("incidents")
+    .description("see and handle incidents")
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(watchCommand(SEVERITIES))
+    .addCommand(ackCommand())
+    .addCommand(resolveCommand());
+
+interface ListOptions extends PagingOptions {
+  status?: (IncidentStatus | "OPEN" | "ANY")[];
+  severity?: Severity[];
+  search?: string;
+}
+
+function listCommand(): Command {
+  const command = new Command("list")
+    .description("open incidents, most severe first")
+    .addOption(
+      new Option("--status <status...>", "open (default), any, or some of them").argParser(
+        oneOrMore<IncidentStatus | "OPEN" | "ANY">([...STATUSES, "OPEN", "ANY"]),
+      ),
+    )
+    .addOption(new Option("--severity <severity...>", "P0, P1, P2, P3").argParser(oneOrMore(SEVERITIES)))
+    .option("--search <text>", "words in title or description");
+  for (const option of pagingOptions()) command.addOption(option);
+  return command
+    .addHelpText(
+      "after",
+      "\nExamples:\n  poppo-ops incidents list --severity P0,P1\n  poppo-ops incidents list --status resolved --search disk --json",
+    )
+    .action(
+      action<[], ListOptions>(async ({ client, out }, options) => {
+        const { status = ["OPEN"], severity, search } = options;
+        const statuses = status.includes("ANY")
+          ? undefined
+          : status.flatMap((s) => (s === "OPEN" ? OPEN : [s as IncidentStatus]));
+        const filter = { statuses, severities: severity, search };
+        const page = await readPages(
+          options,
+          async (paging) =>
+            (await client.request(IncidentsDocument, { filter, orderBy: "SEVERITY", ...paging })).incidents,
+        );
+        if (out.json) return out.document(page);
+        incidentTable(out, page.nodes, "No incidents.");
+        const rest = more(page);
+        if (rest) out.say(rest);
+      }),
+    );
+}
+
+const showCommand = (): Command =>
+  new Command("show")
+    .description("one incident: state, evidence, timeline, remediations")
+    .argument("<incident>", "number (12 or #12) or id")
+    .addHelpText("after", "\nExample:\n  poppo-ops incidents show 12")
+    .action(
+      action<[string]>(async ({ client, out }, _options, given) => {
+        const { incident } = await client.request(IncidentDetailsDocument, { ...reference(given), timelineFirst: 200 });
+        if (!incident) throw notFound(`incident ${given}`, "See `poppo-ops incidents list --status any`.");
+        if (out.json) out.document(incident);
+        else showIncident(out, incident);
+      }),
+    );
+
+const ackCommand = (): Command =>
+  new Command("ack")
+    .description("acknowledge: somebody is at it")
+    .argument("<incidents...>", "numbers (12 or #12) or ids")
+    .addHelpText("after", "\nExample:\n  poppo-ops incidents ack 12 13")
+    .action(
+      action<[string[]]>(async (cli, _options, given) => {
+        const ids = await Promise.all(given.map((one) => incidentId(cli.client, one)));
+        const { acknowledgeIncidents } = await cli.client.request(AcknowledgeIncidentsDocument, { input: { ids } });
+        report(cli, acknowledgeIncidents, "acknowledged");
+      }),
+    );
+
+const resolveCommand = (): Command =>
+  new Command("resolve")
+    .description("resolve: it is over")
+    .argument("<incidents...>", "numbers (12 or #12) or ids")
+    .option("-m, --message <text>", "how it was solved")
+    .addHelpText("after", '\nExample:\n  poppo-ops incidents resolve 12 -m "disk replaced"')
+    .action(
+      action<[string[]], { message?: string }>(async (cli, { message }, given) => {
+        const ids = await Promise.all(given.map((one) => incidentId(cli.client, one)));
+        const input = { ids, resolution: message };
+        const { resolveIncidents } = await cli.client.request(ResolveIncidentsDocument, { input });
+        report(cli, resolveIncidents, "resolved");
+      }),
+    );
+
+/** Says what was done, and fails with what was refused: some of many can be. */
+function report(
+  { out }: Cli,
+  payload: Parameters<typeof unwrap>[0] & { incidents: IncidentFieldsFragment[] },
+  done: string,
+): void {
+  if (out.json) out.document(payload);
+  for (const { number, title } of payload.incidents) out.say(`#${number} ${done}: ${title}`);
+  if (payload.incidents.length === 0) unwrap(payload);
+  if (payload.userErrors.length > 0)
+    throw new CliError(
+      EXIT.FAILED,
+      payload.userErrors[0]!.code,
+      `${count(payload.userErrors.length, "incident")} not ${done}: ${payload.userErrors.map((e) => e.message).join("; ")}`,
+      "The others are done.",
+    );
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { CommanderError } from "commander";
+import { describe, EXIT, failureOf } from "./failure.js";
+import { createProgram } from "./program.js";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** @returns the exit code */
+async function main(argv: string[]): Promise<number> {
+  const program = createProgram(version);
+  try {
+    await program.parseAsync(argv);
+    return EXIT.OK;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.OK;
+    // A noun without a verb: its help is the answer.
+    if (error instanceof CommanderError && error.code === "commander.help") return missingCommand(argv);
+    const failure = failureOf(error);
+    process.stderr.write(`${describe(failure, argv.includes("--json"))}\n`);
+    return failure.exitCode;
+  }
+}
+
+function missingCommand(argv: string[]): number {
+  let command = createProgram(version);
+  for (const word of argv.slice(2)) command = command.commands.find((sub) => sub.name() === word) ?? command;
+  process.stderr.write(command.helpInformation());
+  return EXIT.USAGE;
+}
+
+// `| head` has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? EXIT.OK : EXIT.FAILED),
+);
+process.exitCode = await main(process.argv);

@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { unwrap } from "../error.js";
+import { type PolicyMode, RemediationPoliciesDocument, SetRemediationPolicyDocument } from "../generated/graphql.js";
+import { action } from "./cli.js";
+import { probeId } from "./lookup.js";
+import { one, type PagingOptions, pagingOptions, readPages, wholeNumber } from "./paging.js";
+import { when } from "./words.js";
+
+const MODES: PolicyMode[] = ["APPROVAL", "AUTOMATIC"];
+
+export const policiesCommand = (): Command =>
+  new Command("policies")
+    .description("when a probe's remediation may run")
+    .addCommand(listCommand())
+    .addCommand(setCommand());
+
+function listCommand(): Command {
+  const command = new Command("list").description("the policy of every probe that has one");
+  for (const option of pagingOptions()) command.addOption(option);
+  return command.action(
+    action<[], PagingOptions>(async ({ client, out }, options) => {
+      const page = await readPages(
+        options,
+        async (paging) => (await client.request(RemediationPoliciesDocument, paging)).remediationPolicies,
+      );
+      if (out.json) return out.document(page);
+      out.table(
+        ["PROBE", "MODE", "COOLDOWN", "ATTEMPTS", "BREAKER", "MAX SHARE", "CHANGED", "BY"],
+        page.nodes.map((policy) => [
+          policy.probe.name,
+          policy.mode,
+          policy.cooldown,
+          `${policy.maxAttempts} per ${policy.window}`,
+          policy.breakerOpenUntil
+            ? out.paint("red", `open, ${when(policy.breakerOpenUntil, out.now)}`)
+            : `after ${policy.breakerAfter}`,
+          `${Math.round(policy.maxShare * 100)}%`,
+          when(policy.updatedAt, out.now),
+          policy.updatedBy,
+        ]),
+        "No policies: every remediation needs approval.",
+      );
+    }),
+  );
+}
+
+interface SetOptions {
+  mode: PolicyMode;
+  cooldown?: string;
+  maxAttempts?: number;
+  window?: string;
+  breakerAfter?: number;
+  maxShare?: number;
+}
+
+const setCommand = (): Command =>
+  new Command("set")
+    .description("decide how a probe's remediation runs")
+    .argument("<probe>", "name or id")
+    .addOption(new Option("--mode <mode>", "approval or automatic").argParser(one(MODES)).makeOptionMandatory())
+    .option("--cooldown <duration>", "least time between two runs on a target, for example 10m")
+    .addOption(new Option("--max-attempts <n>", "runs on a target within the window").argParser(wholeNumber(1, 1000)))
+    .option("--window <duration>", "for example 24h")
+    .addOption(new Option("--breaker-after <n>", "failed verifies that stop it").argParser(wholeNumber(1, 100)))
+    .addOption(new Option("--max-share <percent>", "of the group at once, for example 5%").argParser(share))
+    .addHelpText("after", '\nExample:\n  poppo-ops policies set "web container" --mode automatic --cooldown 10m')
+    .action(
+      action<[string], SetOptions>(async ({ client, out }, options, probe) => {
+        const input = { probeId: await probeId(client, probe), ...options };
+        const { policy } = unwrap((await client.request(SetRemediationPolicyDocument, { input })).setRemediationPolicy);
+        if (out.json) return out.document(policy);
+        const { mode, cooldown, maxAttempts, window } = policy!;
+        out.say(`${policy!.probe.name}: ${mode}, cooldown ${cooldown}, at most ${maxAttempts} per ${window}.`);
+      }),
+    );
+
+function share(text: string): number {
+  const percent = Number(/^(\d+(?:\.\d+)?)%?$/.exec(text)?.[1]);
+  if (percent > 0 && percent <= 100) return percent / 100;
+  throw new InvalidArgumentError("It takes a percentage above 0 and up to 100, for example 5%.");
+}

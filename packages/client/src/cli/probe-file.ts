@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import { parseAllDocuments } from "yaml";
+import type { Client } from "../client.js";
+import type { CreateProbeInput } from "../generated/graphql.js";
+import { usage } from "./failure.js";
+import { serviceId } from "./lookup.js";
+
+type ProbeInFile = CreateProbeInput & { service?: string };
+
+/** Options of a probe. The compiler checks the list against the schema. */
+const KEYS: Record<Exclude<keyof ProbeInFile, "clientMutationId">, true> = {
+  name: true,
+  kind: true,
+  config: true,
+  agentSelector: true,
+  interval: true,
+  retryInterval: true,
+  timeout: true,
+  severity: true,
+  category: true,
+  service: true,
+  serviceId: true,
+  rules: true,
+  remediation: true,
+};
+
+/** The probes of a file, checked as a whole before the first is created. `service` is a name. */
+export async function readProbeFile(client: Client, file: string): Promise<CreateProbeInput[]> {
+  const source = file === "-" ? "stdin" : file;
+  const content =
+    file === "-"
+      ? await text(process.stdin)
+      : await readFile(file, "utf8").catch((error: Error) => {
+          throw usage(`Cannot read ${file}: ${error.message}`, "Name a YAML file, or - for stdin.");
+        });
+  const probes = parseAllDocuments(content).flatMap((document) => {
+    const [error] = document.errors;
+    if (error) throw usage(`${source} is not YAML: ${error.message}`, "Correct the line named.");
+    const value: unknown = document.toJS();
+    return Array.isArray(value) ? (value as unknown[]) : value === null ? [] : [value];
+  });
+  if (probes.length === 0) throw usage(`${source} holds no probe.`, "Each plugin's sample.yaml shows one.");
+  const checked = probes.map((probe, i) => check(probe, `${source}, probe ${i + 1}`));
+  return Promise.all(
+    checked.map(async ({ service, ...input }) =>
+      service ? { ...input, serviceId: await serviceId(client, service) } : input,
+    ),
+  );
+}
+
+function check(probe: unknown, where: string): ProbeInFile {
+  if (typeof probe !== "object" || probe === null) throw usage(`${where} is ${JSON.stringify(probe)}, not a probe.`);
+  const unknown = Object.keys(probe).find((key) => !Object.hasOwn(KEYS, key));
+  if (unknown) throw usage(`${where} has "${unknown}".`, `Allowed are ${Object.keys(KEYS).join(", ")}.`);
+  for (const key of ["name", "kind"] as const)
+    if (typeof (probe as ProbeInFile)[key] !== "string")
+      throw usage(`${where} has no ${key}.`, `Give it as \`${key}: …\`.`);
+  return probe as ProbeInFile;
+}

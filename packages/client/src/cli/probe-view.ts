@@ -1,0 +1,28 @@
+import type { ProbeStateFieldsFragment } from "../generated/graphql.js";
+import type { Output } from "./output.js";
+import { when, word } from "./words.js";
+
+export const stateTable = (
+  out: Output,
+  states: ProbeStateFieldsFragment[],
+  empty = "No probe has reported yet.",
+): void =>
+  out.table(
+    ["PROBE", "AGENT", "ITEM", "STATUS", "SINCE", "INCIDENT", "SUMMARY"],
+    states.map((state) => [
+      state.probe.name,
+      state.agent.name,
+      state.item || "-",
+      status(out, state),
+      when(state.since, out.now),
+      state.incident ? `#${state.incident.number}` : "-",
+      state.summary,
+    ]),
+    empty,
+  );
+
+function status(out: Output, { status, hardStatus, flapping, reporting, attempt }: ProbeStateFieldsFragment): string {
+  if (!reporting) return out.paint("magenta", "SILENT");
+  const soft = status === hardStatus ? "" : ` (attempt ${attempt})`;
+  return `${word(out, status)}${flapping ? " flapping" : soft}`;
+}

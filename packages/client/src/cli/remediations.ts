@@ -1,0 +1,163 @@
+import { Command, Option } from "commander";
+import { unwrap } from "../error.js";
+import {
+  ApproveRemediationDocument,
+  CancelRemediationDocument,
+  RejectRemediationDocument,
+  RemediationRunDocument,
+  type RemediationRunFieldsFragment,
+  RemediationRunsDocument,
+  RequestRemediationDocument,
+  type RunStatus,
+} from "../generated/graphql.js";
+import { action, type Cli } from "./cli.js";
+import { notFound, usage } from "./failure.js";
+import { incidentId } from "./incident-reference.js";
+import { agentId, probeId } from "./lookup.js";
+import { more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { logsCommand } from "./remediations-logs.js";
+import { runTable, showRun } from "./run-view.js";
+import { word } from "./words.js";
+
+const STATUSES: RunStatus[] = [
+  "AWAITING_APPROVAL",
+  "QUEUED",
+  "RUNNING",
+  "VERIFYING",
+  "SUCCEEDED",
+  "FAILED",
+  "DID_NOT_HELP",
+  "REJECTED",
+  "CANCELLED",
+  "REFUSED",
+  "TIMED_OUT",
+  "INTERRUPTED",
+  "LOST",
+  "EXPIRED",
+];
+
+export const remediationsCommand = (): Command =>
+  new Command("remediations")
+    .description("see, decide and follow remediation runs")
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(requestCommand())
+    .addCommand(decision("approve", "let a run that waits for approval begin", "-m, --reason <text>", approve))
+    .addCommand(decision("reject", "refuse a run that waits for approval", "-m, --reason <text>", reject))
+    .addCommand(decision("cancel", "stop a run", "-m, --reason <text>", cancel))
+    .addCommand(logsCommand());
+
+function listCommand(): Command {
+  const command = new Command("list")
+    .description("runs, newest first")
+    .addOption(
+      new Option("--status <status...>", "awaiting-approval, running, failed …").argParser(oneOrMore(STATUSES)),
+    )
+    .option("--incident <incident>", "of this incident");
+  for (const option of pagingOptions()) command.addOption(option);
+  return command.addHelpText("after", "\nExample:\n  poppo-ops remediations list --status awaiting-approval").action(
+    action<[], PagingOptions & { status?: RunStatus[]; incident?: string }>(async ({ client, out }, options) => {
+      const incidentIds = options.incident ? [await incidentId(client, options.incident)] : undefined;
+      const filter = { statuses: options.status, incidentIds };
+      const page = await readPages(
+        options,
+        async (paging) => (await client.request(RemediationRunsDocument, { filter, ...paging })).remediationRuns,
+      );
+      if (out.json) return out.document(page);
+      runTable(out, page.nodes);
+      const rest = more(page);
+      if (rest) out.say(rest);
+    }),
+  );
+}
+
+const showCommand = (): Command =>
+  new Command("show")
+    .description("one run: what, why, preview, result")
+    .argument("<run>", "id")
+    .action(
+      action<[string]>(async ({ client, out }, _options, id) => {
+        const { remediationRun } = await client.request(RemediationRunDocument, { id });
+        if (!remediationRun) throw notFound(`remediation run ${id}`, "See `poppo-ops remediations list`.");
+        if (out.json) out.document(remediationRun);
+        else showRun(out, remediationRun);
+      }),
+    );
+
+interface RequestOptions {
+  agent?: string;
+  probe?: string;
+  kind?: string;
+  input?: string;
+}
+
+const requestCommand = (): Command =>
+  new Command("request")
+    .description("ask for a remediation: of an incident, or by hand")
+    .argument("[incident]", "number or id; its probe names the remediation unless --kind does")
+    .option("--agent <agent>", "name or id of the host's agent")
+    .option("--probe <probe>", "name or id of the probe that verifies")
+    .option("--kind <kind>", "for example docker.restart")
+    .option("--input <json>", 'for example \'{"container":"web"}\'')
+    .addHelpText(
+      "after",
+      "\nExamples:\n  poppo-ops remediations request 12\n" +
+        '  poppo-ops remediations request --agent web-1 --kind docker.restart --input \'{"container":"web"}\'',
+    )
+    .action(
+      action<[string | undefined], RequestOptions>(async (cli, options, incident) => {
+        if (!incident && !(options.agent && options.kind))
+          throw usage("Name an incident, or --agent and --kind.", "For example: poppo-ops remediations request 12");
+        const input = {
+          incidentId: incident && (await incidentId(cli.client, incident)),
+          agentId: options.agent && (await agentId(cli.client, options.agent)),
+          probeId: options.probe && (await probeId(cli.client, options.probe)),
+          kind: options.kind,
+          input: options.input === undefined ? undefined : parseJson(options.input),
+        };
+        const { requestRemediation } = await cli.client.request(RequestRemediationDocument, { input });
+        tell(cli, unwrap(requestRemediation).run!);
+      }),
+    );
+
+type Decide = (cli: Cli, input: { id: string; reason?: string }) => Promise<RemediationRunFieldsFragment>;
+
+const approve: Decide = async ({ client }, input) =>
+  unwrap((await client.request(ApproveRemediationDocument, { input })).approveRemediation).run!;
+const reject: Decide = async ({ client }, input) =>
+  unwrap((await client.request(RejectRemediationDocument, { input })).rejectRemediation).run!;
+const cancel: Decide = async ({ client }, input) =>
+  unwrap((await client.request(CancelRemediationDocument, { input })).cancelRemediation).run!;
+
+const decision = (name: string, description: string, reason: string, decide: Decide): Command =>
+  new Command(name)
+    .description(description)
+    .argument("<run>", "id")
+    .option(reason, "why, for the audit log")
+    .addHelpText("after", `\nExample:\n  poppo-ops remediations ${name} <run> -m "seen and agreed"`)
+    .action(
+      action<[string], { reason?: string }>(async (cli, options, id) =>
+        tell(cli, await decide(cli, { id, reason: options.reason })),
+      ),
+    );
+
+function tell({ out }: Cli, run: RemediationRunFieldsFragment): void {
+  if (out.json) {
+    out.document(run);
+    return;
+  }
+  out.say(`${run.kind} on ${run.target}: ${word(out, run.status)}${run.reason ? ` (${run.reason})` : ""}`);
+  out.say(
+    run.status === "AWAITING_APPROVAL"
+      ? `Approve it with \`poppo-ops remediations approve ${run.id}\`.`
+      : `Follow it with \`poppo-ops remediations logs -f ${run.id}\`.`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw usage(`--input is not JSON: ${(error as Error).message}`, 'Write it like \'{"container":"web"}\'.');
+  }
+}

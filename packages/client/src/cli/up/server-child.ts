@@ -1,0 +1,75 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { CliError, EXIT } from "../failure.js";
+
+/** What the server says when it listens. */
+export interface Ready {
+  url: string;
+  version: string;
+  dataDir: string;
+  firstRunToken?: string;
+  /** The embedded database; absent when `DATABASE_URL` names one. */
+  database?: { host: string; port: number; user: string; password: string; database: string };
+}
+
+type Message = ({ type: "ready" } & Ready) | { type: "failed"; code: string; message: string };
+
+/** Output is held back until it is known whether the start succeeded: a refusal is told once, in its own words. */
+const HELD_BYTES = 64 * 1024;
+
+/** The program of another package of the workspace. */
+export function programOf(name: string, path: string): string {
+  const bin = fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
+  const built = new URL("../dist/main.js", `file://${bin}`);
+  if (existsSync(bin) && existsSync(built)) return bin;
+  throw new CliError(
+    EXIT.FAILED,
+    "NOT_BUILT",
+    `The ${name} is not there: ${fileURLToPath(built)} is missing.`,
+    "Run `pnpm build` in the checkout, or `npm start`.",
+  );
+}
+
+/** Starts the server and resolves when it listens. In a process group of its own: a Ctrl-C at the terminal is ours to pass on, after the agent. */
+export async function startServerChild(env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; ready: Ready }> {
+  const child = fork(programOf("server", "api/bin/poppo-ops-server.js"), {
+    env: { POPPO_LOG_LEVEL: "warn", ...env },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    detached: true,
+  });
+  const output = holdBack(child);
+  const message = await firstMessage(child);
+  if (message.type === "ready") {
+    output.release();
+    return { child, ready: message };
+  }
+  if (message.code === "INTERNAL") output.release();
+  throw new CliError(EXIT.FAILED, message.code, message.message);
+}
+
+function firstMessage(child: ChildProcess): Promise<Message> {
+  return new Promise((resolve) => {
+    child.once("message", (message) => resolve(message as Message));
+    child.once("error", (error) => resolve({ type: "failed", code: "INTERNAL", message: error.message }));
+    child.once("exit", (code, signal) => {
+      const message = `The server ended before it listened (${signal ?? `exit code ${code}`}).`;
+      resolve({ type: "failed", code: "INTERNAL", message });
+    });
+  });
+}
+
+function holdBack(child: ChildProcess) {
+  let held = "";
+  const hold = (chunk: Buffer) => {
+    held = (held + chunk).slice(-HELD_BYTES);
+  };
+  const streams = [child.stdout!, child.stderr!];
+  for (const stream of streams) stream.on("data", hold);
+  return {
+    release() {
+      process.stderr.write(held);
+      for (const stream of streams) stream.off("data", hold).on("data", (chunk: Buffer) => process.stderr.write(chunk));
+    },
+  };
+}
