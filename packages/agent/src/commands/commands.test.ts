@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Remediation, RemediationContext, Risk } from "@poppo-ops/plugins";
 import type { CommandPayload, OutputChunk } from "@poppo-ops/plugins/wire";
@@ -38,7 +38,8 @@ function remediationOf(run: Run, risk: Risk): Remediation {
 }
 
 /** The commands of an agent with one remediation, and a server that records what is reported. */
-function setUp({ run = shell, risk = "R1" as Risk, folder = temporaryFolder().path } = {}) {
+function setUp({ run = shell, risk = "R1" as Risk } = {}) {
+  const { path: folder, [Symbol.dispose]: removeFolder } = temporaryFolder();
   const keys = generateKeyPairSync("ed25519");
   const ran: unknown[] = [];
   const remediation = remediationOf((input, context) => {
@@ -60,7 +61,6 @@ function setUp({ run = shell, risk = "R1" as Risk, folder = temporaryFolder().pa
     redact: (text: string) => text.replaceAll("hunter2", "[redacted]"),
     warn() {},
   };
-  mkdirSync(folder, { recursive: true });
   const journal = new Journal(folder);
   const outputs = new Outputs({
     ...{ ...shared, dir: join(folder, "output") },
@@ -87,6 +87,7 @@ function setUp({ run = shell, risk = "R1" as Risk, folder = temporaryFolder().pa
     await commands.stop();
     outputs.stop();
     journal.close();
+    removeFolder();
   });
   const command = (changes: Partial<CommandPayload> = {}, key: KeyObject = keys.privateKey) => {
     const payload = { ...payloadOf(), ...changes };
