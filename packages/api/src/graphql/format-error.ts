@@ -29,7 +29,8 @@ function classify(cause: unknown, error: unknown): { code: ErrorCode; message: s
   if (cause instanceof AppError) return { code: cause.code, message: cause.message, details: cause.details };
   if (cause instanceof GraphQLError) {
     const code = documentCode(cause);
-    return { code, message: withoutSuggestions(cause.message) };
+    const message = code === "DOCUMENT_TOO_COMPLEX" ? cause.message.replace(/^Syntax Error: /, "") : cause.message;
+    return { code, message: withoutSuggestions(message) };
   }
   if (UNFIT.has(errorCode(cause) ?? ""))
     return {

@@ -5,6 +5,7 @@ import { maxDirectivesRule } from "@escape.tech/graphql-armor-max-directives";
 import {
   type DocumentNode,
   type GraphQLCompositeType,
+  type GraphQLError,
   type GraphQLSchema,
   getNullableType,
   isListType,
@@ -12,6 +13,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
   specifiedRules,
+  type ValidationContext,
   type ValidationRule,
   visit,
 } from "graphql";
@@ -44,7 +46,11 @@ export const LIMITS = {
 const refuse = (message: string): never => {
   throw new AppError("DOCUMENT_TOO_COMPLEX", message);
 };
-const armor = { propagateOnRejection: false } as const;
+// They neither throw nor report by themselves then: thrown, the refusal would be no validation error.
+const armor = {
+  propagateOnRejection: false,
+  onReject: [(context: ValidationContext | null, error: GraphQLError) => context!.reportError(error)],
+};
 
 /** What we ask of a document beyond the specification. */
 const limitRules: ValidationRule[] = [

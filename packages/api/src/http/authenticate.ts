@@ -2,7 +2,7 @@ import type { Principal } from "../kernel/permissions.js";
 
 /** What a caller sent to prove who it is: the HTTP header, or the WebSocket's `connectionParams`. */
 export interface Credentials {
-  authorization?: string;
+  authorization?: unknown;
   agent?: unknown;
 }
 
@@ -10,5 +10,6 @@ export interface Credentials {
 export type Authenticator = (credentials: Credentials) => Promise<Principal | null>;
 
 export function bearerToken({ authorization }: Credentials): string | undefined {
-  return /^Bearer\s+(\S+)$/i.exec(authorization ?? "")?.[1];
+  // Over WebSocket it is whatever JSON the client sent.
+  return typeof authorization === "string" ? /^Bearer\s+(\S+)$/i.exec(authorization)?.[1] : undefined;
 }

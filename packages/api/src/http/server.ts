@@ -49,8 +49,8 @@ export function createHttpServer({ app, apollo, operations, authenticate, routes
     expressMiddleware(apollo, { context: async ({ req }) => newContext(app, principalOf(req)) }),
   );
   routes(web);
-  web.use((_request: Request, response: Response) => {
-    response.status(404).json(errorBody("NOT_FOUND", "There is nothing at this address; the API is at /graphql."));
+  web.use(() => {
+    throw new AppError("NOT_FOUND", "There is nothing at this address; the API is at /graphql.");
   });
   web.use(errorHandler(app));
   const server = createServer(web);

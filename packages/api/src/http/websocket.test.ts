@@ -1,0 +1,153 @@
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { GraphqlSocket } from "./testing/graphql-socket.js";
+import { type TestServer, testServer } from "./testing/test-server.js";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await testServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const init = (authorization: unknown = `Bearer ${server.adminToken}`) => ({
+  type: "connection_init",
+  payload: { authorization },
+});
+const query = (id: string) => ({ type: "subscribe", id, payload: { query: "{ viewer { name } }" } });
+const forever = (id: string) => ({
+  type: "subscribe",
+  id,
+  payload: { query: "subscription { incidentEvents { cursor } }" },
+});
+
+describe("a socket that breaks the protocol is closed with the protocol's code", () => {
+  test.each<[string, number, (socket: GraphqlSocket) => void]>([
+    ["no JSON", 4400, (socket) => socket.send("hello")],
+    ["no message of the protocol", 4400, (socket) => socket.send({ type: "start" })],
+    ["a list", 4400, (socket) => socket.send("[]")],
+    ["a subscribe without a query", 4400, (socket) => socket.send({ type: "subscribe", id: "1", payload: {} })],
+    ["a subscribe before the acknowledgement", 4401, (socket) => socket.send(query("1"))],
+    [
+      "a second init",
+      4429,
+      (socket) => {
+        socket.send(init());
+        socket.send(init());
+      },
+    ],
+    ["an unknown token", 4403, (socket) => socket.send(init("Bearer poppo_api_nothing"))],
+    ["no token", 4403, (socket) => socket.send({ type: "connection_init" })],
+    ["a token that is no text", 4403, (socket) => socket.send(init({ toString: "x" }))],
+    ["a message over 1 MiB", 1009, (socket) => socket.send("x".repeat(1024 * 1024 + 1))],
+  ])("%s", async (_what, code, act) => {
+    const socket = await GraphqlSocket.open(server.url);
+    act(socket);
+    expect((await socket.closed).code).toBe(code);
+  });
+
+  test("two operations of one id: 4409", async () => {
+    const socket = await server.socket();
+    socket.send(forever("1"));
+    socket.send(forever("1"));
+    expect((await socket.closed).code).toBe(4409);
+  });
+
+  test("a message in more than 64 fragments", async () => {
+    const socket = await GraphqlSocket.open(server.url);
+    for (let i = 0; i < 100; i++) socket.socket.send("x", { fin: i === 99 });
+    expect((await socket.closed).code).toBe(1008);
+  });
+
+  test("another subprotocol is not agreed on", async () => {
+    const socket = await GraphqlSocket.open(server.url, { protocol: "graphql-ws" }).catch((error) => error);
+    if (socket instanceof GraphqlSocket) expect([4406, 1002]).toContain((await socket.closed).code);
+    else expect(String(socket)).toMatch(/subprotocol/i);
+  });
+
+  test("no init within ten seconds: 4408", { timeout: 20_000 }, async () => {
+    const socket = await GraphqlSocket.open(server.url);
+    expect((await socket.closed).code).toBe(4408);
+  });
+});
+
+describe("the upgrade", () => {
+  const upgrade = async (headers: Record<string, string>, path = "/graphql") => {
+    const socket = new WebSocket(server.url.replace("http", "ws") + path, "graphql-transport-ws", { headers });
+    socket.on("error", () => {});
+    const [response] = (await Promise.race([
+      once(socket, "unexpected-response").then(([, r]) => [r]),
+      once(socket, "open"),
+    ])) as [{ statusCode: number } | undefined];
+    socket.terminate();
+    return response?.statusCode ?? 101;
+  };
+
+  test.each([
+    ["a page of another site", { origin: "https://evil.example" }, 403],
+    ["an origin that is none", { origin: "null" }, 403],
+    ["a page of this host, on another port", { origin: "http://127.0.0.1:3001" }, 101],
+    ["a program", {}, 101],
+  ])("%s", async (_who, headers, status) => {
+    expect(await upgrade(headers as Record<string, string>)).toBe(status);
+  });
+
+  test("of another address", async () => {
+    expect(await upgrade({}, "/graphqlx")).toBe(404);
+    expect(await upgrade({}, "/graphql?x=1")).toBe(101);
+  });
+});
+
+test("of 5,000 operations on one socket those over the limit are refused, and the others run", async () => {
+  const socket = await server.socket();
+  const ids = Array.from({ length: 5000 }, () => socket.subscribe("subscription { incidentEvents { cursor } }"));
+  await socket.next((message) => message.id === ids.at(-1));
+  const refused = socket.received.filter((message) => message.type === "error");
+  expect(refused).toHaveLength(4800);
+  expect(refused[0]!.payload[0].extensions).toMatchObject({ code: "TOO_MANY_REQUESTS", retryAfterMs: 1000 });
+  expect(socket.received.filter((message) => message.type === "next")).toHaveLength(200);
+  socket.complete(ids[0]!);
+  expect(await socket.ask("{ viewer { name } }")).toMatchObject({ data: { viewer: { name: "first admin" } } });
+  await socket.close();
+});
+
+test("a mutation over WebSocket is executed exactly once", async () => {
+  const socket = await server.socket();
+  const result = await socket.ask(
+    'mutation { createService(input: { name: "ws" }) { service { name } userErrors { code } } }',
+  );
+  expect(result).toEqual({ data: { createService: { service: { name: "ws" }, userErrors: [] } } });
+  await socket.close();
+});
+
+test("a connection that is closed while its token is looked up is not kept", async () => {
+  await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const socket = await GraphqlSocket.open(server.url);
+      socket.send(init());
+      socket.socket.terminate();
+      await socket.closed;
+    }),
+  );
+  await expect.poll(() => server.connections.size).toBe(0);
+});
+
+test("who asks and never reads is ended before it fills the memory", async () => {
+  const raise = `mutation { raiseIncident(input: { title: "big", severity: P3, description: "${"x".repeat(19_000)}" }) { incident { id } } }`;
+  for (let i = 0; i < 20; i++) await server.ask(raise);
+  const socket = await server.socket();
+  socket.socket.pause();
+  const ask = { query: "{ incidents(first: 20) { nodes { description } } }" };
+  for (let i = 0; i < 500; i++) socket.send({ type: "subscribe", id: String(i), payload: ask });
+  await expect.poll(() => server.connections.size, { timeout: 20_000 }).toBe(0);
+  socket.socket.terminate();
+});
+
+test("a stopping server closes with 1001, so that clients come back", async () => {
+  const stopping = await testServer();
+  const socket = await stopping.socket();
+  socket.send(forever("1"));
+  await socket.next((message) => message.type === "next");
+  await stopping[Symbol.asyncDispose]();
+  expect((await socket.closed).code).toBe(1001);
+});
