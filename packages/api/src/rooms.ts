@@ -1,6 +1,7 @@
 import { CLOSE } from "@poppo-ops/plugins/wire";
 import type { Express } from "express";
 import { endedTokens, tokenAuthenticator } from "./access/authenticate-token.js";
+import { openAgents } from "./agents/agents-room.js";
 import type { Module } from "./engine/engine.js";
 import type { Connection } from "./graphql/context.js";
 import type { Authenticator, Credentials } from "./http/authenticate.js";
@@ -21,7 +22,8 @@ export interface Rooms {
 }
 
 export function openRooms(app: App, connections: Connections): Rooms {
-  const authenticators: Authenticator[] = [tokenAuthenticator(app)];
+  const agents = openAgents(app, connections);
+  const authenticators: Authenticator[] = [tokenAuthenticator(app), agents.authenticate];
   return {
     async authenticate(credentials) {
       for (const authenticator of authenticators) {
@@ -30,7 +32,7 @@ export function openRooms(app: App, connections: Connections): Rooms {
       }
       return ANONYMOUS;
     },
-    onAlive: () => {},
+    onAlive: agents.onAlive,
     routes: () => {},
     modules: [
       {
@@ -46,9 +48,10 @@ export function openRooms(app: App, connections: Connections): Rooms {
         wakeOn: (topic) => topic === "access",
         step: () => closeEnded(app, connections),
       },
+      ...agents.modules,
     ],
-    start: async () => {},
-    stop: async () => {},
+    start: agents.start,
+    stop: agents.stop,
   };
 }
 

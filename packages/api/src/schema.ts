@@ -2,6 +2,11 @@ import type { GraphQLSchema } from "graphql";
 import { buildSchema as build } from "type-graphql";
 import { ApiTokenResolver } from "./access/api-token.resolver.js";
 import { ViewerResolver } from "./access/viewer.resolver.js";
+import { AgentResolver } from "./agents/agent.resolver.js";
+import { PluginResolver } from "./agents/plugin.resolver.js";
+import { ProbeResolver } from "./agents/probe.resolver.js";
+import { ProbeStateResolver } from "./agents/probe-state.resolver.js";
+import { ReportResolver } from "./agents/report.resolver.js";
 import { EventResolver } from "./events/event.resolver.js";
 import { enforcePolicies } from "./graphql/policy.js";
 import { EventIncidentResolver, IncidentResolver } from "./incidents/incident.resolver.js";
@@ -17,6 +22,11 @@ export async function buildSchema(): Promise<GraphQLSchema> {
       EventResolver,
       IncidentResolver,
       EventIncidentResolver,
+      AgentResolver,
+      ProbeResolver,
+      ProbeStateResolver,
+      PluginResolver,
+      ReportResolver,
     ],
     validate: false,
     // Subscriptions are served by our own socket layer; type-graphql only needs something that is there.

@@ -42,7 +42,6 @@ export class Ingest {
     private readonly app: App,
     private readonly sessions: Sessions,
     private readonly catalogue: ProbeCatalogue,
-    private readonly onAlive: (agentId: string) => void,
   ) {
     this.queue = new Gather(
       (batches) => this.flush(batches),
@@ -64,7 +63,6 @@ export class Ingest {
       throw new AppError("TOO_MANY_REQUESTS", `${this.waitingRows} results wait for the database; try again later.`, {
         retryAfterMs: BUSY_WAIT_MS * 4,
       });
-    this.onAlive(session.agentId);
     this.waitingRows += rows;
     try {
       const ackedSeq = await this.queue.add({ session, batch });
