@@ -1,4 +1,6 @@
-import { createReadStream } from "node:fs";
+import { once } from "node:events";
+import { open } from "node:fs/promises";
+import { createInterface } from "node:readline";
 import { Command, Option } from "commander";
 import { AuditLogDocument } from "../generated/graphql.js";
 import { type Link, verifyChain } from "./audit-chain.js";
@@ -37,10 +39,9 @@ const exportCommand = (): Command =>
     );
 
 /** Waits when the reader is slower than the server, so that a long record is never held in memory. */
-const write = (record: unknown): Promise<void> =>
-  new Promise((resolve, reject) =>
-    process.stdout.write(`${JSON.stringify(record)}\n`, (error) => (error ? reject(error) : resolve())),
-  );
+async function write(record: unknown): Promise<void> {
+  if (!process.stdout.write(`${JSON.stringify(record)}\n`)) await once(process.stdout, "drain");
+}
 
 const verifyCommand = (): Command =>
   new Command("verify")
@@ -69,21 +70,18 @@ const verifyCommand = (): Command =>
     });
 
 async function* links(file = "-"): AsyncGenerator<Link> {
-  const { createInterface } = await import("node:readline");
-  const input = file === "-" ? process.stdin : createReadStream(file);
-  let failed: Error | undefined;
-  input.once("error", (error) => {
-    failed = error;
-    lines.close();
-  });
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  const lines = file === "-" ? createInterface({ input: process.stdin }) : (await openExport(file)).readLines();
   let number = 0;
   for await (const line of lines) {
     number++;
     if (line.trim()) yield parse(line, number);
   }
-  if (failed) throw usage(`Cannot read ${file}: ${failed.message}`, "Name a file that `audit export` wrote.");
 }
+
+const openExport = (file: string) =>
+  open(file).catch((error: Error) => {
+    throw usage(`Cannot read ${file}: ${error.message}`, "Name a file that `audit export` wrote.");
+  });
 
 function parse(line: string, number: number): Link {
   try {

@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import { FakeLog } from "../testing/fake-log.js";
 import { type FakeServer, type Roots, startFakeServer } from "../testing/fake-server.js";
 import { build, openShell, type Shell } from "../testing/run-cli.js";
-import { agent, connection, id, incident, probe, probeState, run } from "../testing/sample-data.js";
+import { agent, connection, id, incident, probe, probeState, run, service } from "../testing/sample-data.js";
 import { writeCredentials } from "./credentials.js";
 
 let roots: Roots;
@@ -149,9 +149,10 @@ describe("exit codes", () => {
   });
 
   test("a server that is not there is 4", async () => {
-    const { code, stderr } = await shell.run(["status"], { env: { POPPO_PORT: "1" } });
+    await server.stop();
+    const { code, stderr } = await shell.run(["status"], { env: { POPPO_PORT: String(server.port) } });
     expect(code).toBe(4);
-    expect(stderr).toMatch(/Cannot reach http:\/\/127\.0\.0\.1:1\/graphql: .*ECONNREFUSED.*\nStart it with/);
+    expect(stderr).toMatch(/Cannot reach http:\/\/127\.0\.0\.1:\d+\/graphql: .*ECONNREFUSED.*\nStart it with/);
   });
 
   test("what does not exist is 5", async () => {
@@ -263,8 +264,8 @@ describe("agents and probes", () => {
   });
 
   test("create reads every probe of a file, and a service by its name", async () => {
-    roots.service = () => ({ id: id(900), name: "shop" });
-    roots.createProbe = ({ input }: { input: object }) => ({ probe: probe(input), userErrors: [] });
+    roots.service = ({ name }: { name: string }) => service(name);
+    roots.createProbe = ({ input }: { input: Record<string, unknown> }) => ({ probe: probe(input), userErrors: [] });
     const input =
       "- {name: a, kind: http.check, service: shop, config: {url: 'http://x'}}\n- {name: b, kind: system.cpu}\n---\nname: c\nkind: system.load\n";
     const { stdout } = await poppo(["probes", "create", "-f", "-"], { input });

@@ -72,7 +72,12 @@ const KNOWN: Record<string, [exitCode: number, hint: string]> = {
 export function failureOf(error: unknown): Failure {
   if (error instanceof CliError) return { ...error, message: error.message, hint: error.hint ?? "" };
   if (error instanceof CommanderError)
-    return { exitCode: EXIT.USAGE, code: "USAGE", message: error.message.replace(/^error: /, ""), hint: "See --help." };
+    return {
+      exitCode: EXIT.USAGE,
+      code: "USAGE",
+      message: error.message.replace(/^error: /, "").replaceAll("\n", " "),
+      hint: "See --help.",
+    };
   if (error instanceof PoppoError) {
     const [exitCode, hint] = KNOWN[error.code] ?? [EXIT.FAILED, "Correct what is named and try again."];
     return { exitCode, code: error.code, message: error.message, hint, requestId: error.requestId };

@@ -91,3 +91,13 @@ export const run = (over: Record<string, unknown> = {}) => ({
   requestedAt: AT,
   ...over,
 });
+
+export const service = (name: string) => ({
+  id: id(900),
+  name,
+  description: "",
+  labels: {},
+  dependsOn: [],
+  createdAt: AT,
+  updatedAt: AT,
+});

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { createBackoff } from "../../backoff.js";
 import { random } from "../../ids.js";
 import { programOf } from "./server-child.js";
@@ -26,9 +26,9 @@ export function startAgentChild(configFile: string, env: NodeJS.ProcessEnv, tell
   let stopping = false;
   const running = (async () => {
     while (!stopping) {
-      child = spawn(process.execPath, [program, "--config", configFile], {
+      child = fork(program, ["--config", configFile], {
         env,
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
         detached: true,
       });
       for (const stream of [child.stdout!, child.stderr!])
