@@ -17,6 +17,8 @@ import { id, json, moment, updatedAt } from "../db/columns.js";
 import { incidents } from "../incidents/incident.table.js";
 import { RUN_STATUSES } from "./run.state.js";
 
+export const RISKS = ["R0", "R1", "R2", "R3"] as const;
+
 export const remediationRuns = pgTable(
   "remediation_runs",
   {
@@ -24,7 +26,7 @@ export const remediationRuns = pgTable(
     kind: text("kind").notNull(),
     target: text("target").notNull(),
     input: json<Record<string, unknown>>("input").notNull(),
-    risk: text("risk", { enum: ["R0", "R1", "R2", "R3"] }).notNull(),
+    risk: text("risk", { enum: RISKS }).notNull(),
     status: text("status", { enum: RUN_STATUSES }).notNull(),
     automatic: boolean("automatic").notNull().default(false),
     reason: text("reason"),
@@ -63,7 +65,10 @@ export const remediationRuns = pgTable(
     uniqueIndex("remediation_runs_one_live").on(t.agentId, t.target).where(sql`${t.finishedAt} is null`),
   ],
 );
+export type Risk = (typeof RISKS)[number];
 export type RemediationRunRow = typeof remediationRuns.$inferSelect;
+
+export const POLICY_MODES = ["APPROVAL", "AUTOMATIC"] as const;
 
 export const remediationPolicies = pgTable(
   "remediation_policies",
@@ -72,7 +77,7 @@ export const remediationPolicies = pgTable(
     probeId: uuid("probe_id")
       .notNull()
       .references(() => probes.id, { onDelete: "cascade" }),
-    mode: text("mode", { enum: ["APPROVAL", "AUTOMATIC"] }).notNull(),
+    mode: text("mode", { enum: POLICY_MODES }).notNull(),
     cooldownMs: bigint("cooldown_ms", { mode: "number" }).notNull(),
     maxAttempts: integer("max_attempts").notNull(),
     windowMs: bigint("window_ms", { mode: "number" }).notNull(),
@@ -83,6 +88,8 @@ export const remediationPolicies = pgTable(
   },
   (t) => [uniqueIndex("remediation_policies_probe").on(t.probeId)],
 );
+
+export type RemediationPolicyRow = typeof remediationPolicies.$inferSelect;
 
 /** Who may touch a target now. The row outlives its lease, because the fencing token must only ever grow. */
 export const targetLocks = pgTable(

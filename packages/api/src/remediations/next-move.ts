@@ -1,0 +1,172 @@
+import type { CommandEnd, OutcomeStatus } from "@poppo-ops/plugins/wire";
+import { formatDuration } from "../kernel/durations.js";
+import { verdictOf } from "../signals/evaluate.js";
+import type { SignalRules } from "../signals/signal-rules.js";
+import { APPROVAL_WITHIN_MS, AUTOMATION_WITHIN_MS, CLOCK_TOLERANCE_MS, OVERRUN_MS, SILENCE_MS } from "./limits.js";
+import type { Move } from "./move-runs.js";
+import type { RunStatus } from "./run.state.js";
+
+/** A live run with what else decides where it goes: its command, its agent, the state of its probe. */
+export interface RunView {
+  id: string;
+  status: RunStatus;
+  kind: string;
+  target: string;
+  automatic: boolean;
+  requestedAt: Date;
+  startedAt: Date | null;
+  verifyBy: Date | null;
+  verifyAfter: Date | null;
+  leaseUntil: Date | null;
+  summary: string | null;
+  /** Of the remediation's declaration. */
+  timeoutMs: number;
+  verifyWithinMs: number;
+  agentName: string;
+  lastSeenAt: Date | null;
+  command: {
+    startBy: Date;
+    startedAt: Date | null;
+    endedAt: Date | null;
+    end: CommandEnd | null;
+    summary: string | null;
+    survivors: number[] | null;
+  } | null;
+  probe: { name: string; rules: SignalRules } | null;
+  state: { status: OutcomeStatus; hardStatus: OutcomeStatus; lastAt: Date; summary: string } | null;
+}
+
+const later = (moment: Date, ms: number) => new Date(moment.getTime() + ms);
+
+/** The next step of a live run, or null while it has to wait. Pure. */
+export function nextMove(run: RunView, now: Date): Move | null {
+  switch (run.status) {
+    case "AWAITING_APPROVAL":
+      return expired(run, now);
+    case "QUEUED":
+      return started(run) ?? ended(run) ?? notStarted(run, now);
+    case "RUNNING":
+      return ended(run) ?? lost(run, now);
+    case "VERIFYING":
+      return verified(run, now);
+    default:
+      return null;
+  }
+}
+
+function expired({ id, automatic, requestedAt, target }: RunView, now: Date): Move | null {
+  const withinMs = automatic ? AUTOMATION_WITHIN_MS : APPROVAL_WITHIN_MS;
+  if (now < later(requestedAt, withinMs)) return null;
+  const summary = automatic
+    ? `automation could not begin on ${target} within ${formatDuration(withinMs)}`
+    : `nobody approved it within ${formatDuration(withinMs)}`;
+  return { id, to: "EXPIRED", summary, event: { type: "remediation.expired", summary } };
+}
+
+/** A report of the end alone says that it had started, too. */
+function started({ id, kind, target, agentName, command }: RunView): Move | null {
+  const startedAt = command?.startedAt ?? (command?.end === "SUCCEEDED" ? command.endedAt : null);
+  if (!startedAt) return null;
+  const event = { type: "remediation.started", summary: `${kind} of ${target} has started on ${agentName}` };
+  return { id, to: "RUNNING", startedAt, event };
+}
+
+function ended(run: RunView): Move | null {
+  const { command, kind, target } = run;
+  if (!command?.end || !command.endedAt) return null;
+  const { end, survivors } = command;
+  const summary = command.summary ?? end;
+  if (end !== "SUCCEEDED")
+    return {
+      id: run.id,
+      to: end,
+      summary,
+      survivors,
+      event: {
+        type: `remediation.${end.toLowerCase()}`,
+        summary: `${kind} of ${target} ended ${end}: ${summary}`,
+        payload: { survivors, ...(end === "REFUSED" && { rule: "agent" }) },
+      },
+    };
+  return run.probe ? verifying(run, command.endedAt, summary) : unverified(run, summary);
+}
+
+/**
+ * The deadline runs from the act's end. What counts is an outcome later than the last one known now, by the agent's own
+ * clock: comparing it with ours would believe an old outcome of an agent whose clock is ahead, and none of one behind.
+ */
+function verifying({ id, probe, state, verifyWithinMs }: RunView, endedAt: Date, summary: string): Move {
+  const verifyBy = later(endedAt, verifyWithinMs);
+  return {
+    id,
+    to: "VERIFYING",
+    summary,
+    verifyBy,
+    verifyAfter: state?.lastAt ?? new Date(0),
+    leaseUntil: later(verifyBy, OVERRUN_MS),
+    event: {
+      type: "remediation.verifying",
+      summary: `${summary}; "${probe!.name}" has ${formatDuration(verifyWithinMs)} to be green`,
+    },
+  };
+}
+
+function unverified({ id, kind, target }: RunView, done: string): Move {
+  const summary = `${done}; not verified: no probe watches it`;
+  return {
+    id,
+    to: "SUCCEEDED",
+    summary,
+    event: { type: "remediation.succeeded", summary: `${kind} of ${target}: ${summary}` },
+  };
+}
+
+function verified(run: RunView, now: Date): Move | null {
+  const { id, kind, target, probe, state, verifyAfter, verifyBy, summary } = run;
+  if (!probe) return unverified(run, summary ?? kind);
+  if (isGreen(run) && state!.lastAt > verifyAfter!) {
+    const text = `${kind} of ${target} helped: "${probe.name}" is ${state!.status} (${state!.summary})`;
+    return { id, to: "SUCCEEDED", event: { type: "remediation.verified", summary: text } };
+  }
+  if (now <= verifyBy!) return null;
+  const seen = state
+    ? `"${probe.name}" is ${state.hardStatus}${state.status === state.hardStatus ? "" : `, lately ${state.status}`}: ${state.summary}`
+    : `"${probe.name}" has not reported`;
+  const text = `fix did not help: ${seen}`;
+  return {
+    id,
+    to: "DID_NOT_HELP",
+    summary: `${summary ?? kind}; ${text}`,
+    event: { type: "remediation.did_not_help", summary: text },
+  };
+}
+
+/** Green is what the probe's own rules call so, the same that resolve its incident: both the last outcome and the hard status. */
+const isGreen = ({ probe, state }: RunView): boolean =>
+  state !== null &&
+  verdictOf(state.status, probe!.rules) === "good" &&
+  verdictOf(state.hardStatus, probe!.rules) === "good";
+
+function notStarted({ id, agentName, command }: RunView, now: Date): Move | null {
+  if (!command || now < later(command.startBy, CLOCK_TOLERANCE_MS)) return null;
+  const summary = `agent ${agentName} did not start it by ${command.startBy.toISOString()}`;
+  return { id, to: "EXPIRED", summary, event: { type: "remediation.expired", summary } };
+}
+
+function lost(run: RunView, now: Date): Move | null {
+  if (now <= (leaseOf(run) ?? now)) return null;
+  const { id, agentName, lastSeenAt, timeoutMs } = run;
+  const silent = !lastSeenAt || now > later(lastSeenAt, SILENCE_MS);
+  const summary = silent
+    ? `agent ${agentName} is silent since ${lastSeenAt?.toISOString() ?? "ever"}; how it ended is not known`
+    : `agent ${agentName} is there, but says nothing of it ${formatDuration(OVERRUN_MS)} after its time limit of ${formatDuration(timeoutMs)}`;
+  return { id, to: "LOST", summary, event: { type: "remediation.lost", summary } };
+}
+
+/** A running act holds its target while its agent lives, but no longer than the act may take. */
+export function leaseOf({ status, startedAt, lastSeenAt, timeoutMs }: RunView): Date | null {
+  if (status !== "RUNNING" || !startedAt) return null;
+  const alive = later(lastSeenAt ?? startedAt, SILENCE_MS);
+  const limit = later(startedAt, timeoutMs + OVERRUN_MS);
+  return alive < limit ? alive : limit;
+}

@@ -1,0 +1,63 @@
+import { findRemediation } from "@poppo-ops/plugins/manifests";
+import type { CommandEnd, OutcomeStatus } from "@poppo-ops/plugins/wire";
+import { and, eq, inArray, isNotNull, isNull, lt, ne, or, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
+import { agentCommands, agentSessions, agents } from "../agents/agent.table.js";
+import { probeState, probes } from "../agents/probe.table.js";
+import type { Db } from "../db/database.js";
+import { AUTOMATION_WITHIN_MS } from "./limits.js";
+import type { RunView } from "./next-move.js";
+import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
+
+const UNKNOWN_KIND = { timeoutMs: 10 * 60_000, verify: { withinMs: 60_000 } };
+
+/** The live runs for which something may have happened, each with all that decides about it, in one statement. */
+export async function readRunViews(db: Db, limit: number): Promise<{ now: Date; views: RunView[] }> {
+  const ownState = and(
+    eq(probeState.agentId, runs.agentId),
+    eq(probeState.probeId, runs.probeId),
+    eq(probeState.item, runs.item),
+  );
+  const old = lt(runs.requestedAt, sql`now() - make_interval(secs => ${AUTOMATION_WITHIN_MS / 1000})`);
+  const rows = await db
+    .select({
+      now: sql<string>`now()`,
+      run: runs,
+      agentName: agents.name,
+      lastSeenAt: agentSessions.lastSeenAt,
+      command: agentCommands,
+      probe: { name: probes.name, rules: probes.rules },
+      state: {
+        status: probeState.status,
+        hardStatus: probeState.hardStatus,
+        lastAt: probeState.lastAt,
+        summary: probeState.summary,
+      },
+    })
+    .from(runs)
+    .innerJoin(agents, eq(agents.id, runs.agentId))
+    .leftJoin(agentSessions, eq(agentSessions.agentId, runs.agentId))
+    .leftJoin(agentCommands, eq(agentCommands.id, runs.commandId))
+    .leftJoin(probes, eq(probes.id, runs.probeId))
+    .leftJoin(probeState, ownState)
+    .where(and(isNull(runs.finishedAt), or(ne(runs.status, "AWAITING_APPROVAL"), old)))
+    .orderBy(runs.requestedAt)
+    .limit(limit);
+  return { now: new Date(rows[0]?.now ?? 0), views: rows.map(toView) };
+}
+
+type Joined = Omit<RunView, keyof RemediationRunRow | "timeoutMs" | "verifyWithinMs" | "command"> & {
+  run: RemediationRunRow;
+  command: typeof agentCommands.$inferSelect | null;
+};
+
+function toView({ run, command, ...rest }: Joined): RunView {
+  const { timeoutMs, verify } = findRemediation(run.kind) ?? UNKNOWN_KIND;
+  return {
+    ...run,
+    ...rest,
+    timeoutMs,
+    verifyWithinMs: verify.withinMs,
+    command: command && { ...command, end: command.end as CommandEnd | null },
+  };
+}
