@@ -11,5 +11,5 @@ export const newToken = (kind: TokenKind): string => `poppo_${kind}_${randomByte
 /** SHA-256 as hex. The token has 256 bits of entropy, so a slow password hash would protect nothing. */
 export const hashToken = (token: string): string => createHash("sha256").update(token).digest("hex");
 
-/** What may be shown to tell tokens apart. */
-export const tokenPrefix = (token: string): string => token.slice(0, token.lastIndexOf("_") + 7);
+/** What may be shown to tell tokens apart: six of the 43 random characters, among which `_` may be. */
+export const tokenPrefix = (token: string): string => /^poppo_[a-z]+_.{6}/.exec(token)?.[0] ?? token.slice(0, 4);
