@@ -10,6 +10,9 @@ import { wakeSnoozed } from "./incidents/incident.service.js";
 import { type App, systemScope } from "./kernel/app.js";
 import { act } from "./kernel/command.js";
 import { ANONYMOUS, type Principal } from "./kernel/permissions.js";
+import { EngineCycles } from "./operations/engine-cycles.js";
+import { operationsRoutes } from "./operations/operations-room.js";
+import { remediationModules } from "./remediations/remediations-room.js";
 
 /** What the rooms give to the server: ways to prove who one is, routes, and what the engine looks after. */
 export interface Rooms {
@@ -24,32 +27,36 @@ export interface Rooms {
 export function openRooms(app: App, connections: Connections): Rooms {
   const agents = openAgents(app, connections);
   const authenticators: Authenticator[] = [tokenAuthenticator(app), agents.authenticate];
-  return {
-    async authenticate(credentials) {
-      for (const authenticator of authenticators) {
-        const principal = await authenticator(credentials);
-        if (principal) return principal;
-      }
-      return ANONYMOUS;
+  const cycles = new EngineCycles(app.clock);
+  const authenticate = async (credentials: Credentials) => {
+    for (const authenticator of authenticators) {
+      const principal = await authenticator(credentials);
+      if (principal) return principal;
+    }
+    return ANONYMOUS;
+  };
+  const modules: Module[] = [
+    {
+      name: "wake snoozed incidents",
+      batch: Number.POSITIVE_INFINITY,
+      everyMs: 1000,
+      step: () => act(systemScope(app), wakeSnoozed),
     },
+    {
+      name: "close connections of ended tokens",
+      batch: Number.POSITIVE_INFINITY,
+      everyMs: 1000,
+      wakeOn: (topic) => topic === "access",
+      step: () => closeEnded(app, connections),
+    },
+    ...agents.modules,
+    ...remediationModules(app),
+  ];
+  return {
+    authenticate,
     onAlive: agents.onAlive,
-    routes: () => {},
-    modules: [
-      {
-        name: "wake snoozed incidents",
-        batch: Number.POSITIVE_INFINITY,
-        everyMs: 1000,
-        step: () => act(systemScope(app), wakeSnoozed),
-      },
-      {
-        name: "close connections of ended tokens",
-        batch: Number.POSITIVE_INFINITY,
-        everyMs: 1000,
-        wakeOn: (topic) => topic === "access",
-        step: () => closeEnded(app, connections),
-      },
-      ...agents.modules,
-    ],
+    routes: (web) => operationsRoutes(web, app, { cycles, authenticate }),
+    modules: modules.map((module) => cycles.observe(module)),
     start: agents.start,
     stop: agents.stop,
   };

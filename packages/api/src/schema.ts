@@ -10,6 +10,9 @@ import { ReportResolver } from "./agents/report.resolver.js";
 import { EventResolver } from "./events/event.resolver.js";
 import { enforcePolicies } from "./graphql/policy.js";
 import { EventIncidentResolver, IncidentResolver } from "./incidents/incident.resolver.js";
+import { NodeResolver } from "./operations/node.resolver.js";
+import { ProcessingResolver, RemediationPolicyResolver } from "./remediations/policy.resolver.js";
+import { IncidentRunsResolver, RemediationRunResolver } from "./remediations/run.resolver.js";
 import { ServiceResolver } from "./services/service.resolver.js";
 
 /** The whole public API. A root field without a policy fails here. */
@@ -27,6 +30,11 @@ export async function buildSchema(): Promise<GraphQLSchema> {
       ProbeStateResolver,
       PluginResolver,
       ReportResolver,
+      RemediationRunResolver,
+      IncidentRunsResolver,
+      RemediationPolicyResolver,
+      ProcessingResolver,
+      NodeResolver,
     ],
     validate: false,
     // Subscriptions are served by our own socket layer; type-graphql only needs something that is there.

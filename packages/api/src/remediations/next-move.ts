@@ -168,5 +168,5 @@ export function leaseOf({ status, startedAt, lastSeenAt, timeoutMs }: RunView): 
   if (status !== "RUNNING" || !startedAt) return null;
   const alive = later(lastSeenAt ?? startedAt, SILENCE_MS);
   const limit = later(startedAt, timeoutMs + OVERRUN_MS);
-  return alive < limit ? alive : limit;
+  return new Date(Math.min(alive.getTime(), limit.getTime()));
 }

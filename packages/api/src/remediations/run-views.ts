@@ -1,7 +1,6 @@
 import { findRemediation } from "@poppo-ops/plugins/manifests";
-import type { CommandEnd, OutcomeStatus } from "@poppo-ops/plugins/wire";
-import { and, eq, inArray, isNotNull, isNull, lt, ne, or, sql } from "drizzle-orm";
-import { alias } from "drizzle-orm/pg-core";
+import type { CommandEnd } from "@poppo-ops/plugins/wire";
+import { and, eq, isNull, lt, ne, or, sql } from "drizzle-orm";
 import { agentCommands, agentSessions, agents } from "../agents/agent.table.js";
 import { probeState, probes } from "../agents/probe.table.js";
 import type { Db } from "../db/database.js";

@@ -6,7 +6,7 @@ import { payloadOf } from "../graphql/payload.js";
 import { Duration } from "../graphql/scalars.js";
 import { typeFrom } from "../graphql/type-from.js";
 import type { OutputPage as Page } from "./output-reader.js";
-import { POLICY_MODES, processing, RISKS, remediationPolicies, remediationRuns } from "./remediation.table.js";
+import { POLICY_MODES, processing, remediationPolicies, remediationRuns } from "./remediation.table.js";
 import type { RunConditions } from "./run.query.js";
 import { RUN_STATUSES, type RunStatus } from "./run.state.js";
 
