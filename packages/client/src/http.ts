@@ -1,12 +1,18 @@
 import { fromGraphqlErrors, type GraphqlErrorLike, PoppoError } from "./error.js";
 import type { TypedDocumentString } from "./generated/graphql.js";
 
+/** The part of `fetch` that is used here. */
+export type PostFetch = (
+  url: string,
+  init: { method: "POST"; headers: Record<string, string>; body: string; signal: AbortSignal },
+) => Promise<{ status: number; text(): Promise<string> }>;
+
 export interface HttpOptions {
   /** The server's base, as `http://127.0.0.1:3000`. */
   url: string;
   token?: string;
-  /** Defaults to the global `fetch`. */
-  fetch?: typeof fetch;
+  /** Defaults to the global `fetch`; of its answer only `status` and `text()` are used. */
+  fetch?: PostFetch;
   /** How long one request may take, in milliseconds. Default 30,000. */
   timeoutMs?: number;
 }
@@ -27,7 +33,7 @@ export interface Http {
 /** GraphQL over HTTP: one request, one answer. */
 export function createHttp({ url, token, fetch: send = globalThis.fetch, timeoutMs = 30_000 }: HttpOptions): Http {
   const endpoint = graphqlUrl(url);
-  const headers = {
+  const headers: Record<string, string> = {
     "content-type": "application/json",
     accept: "application/graphql-response+json, application/json",
     ...(token && { authorization: `Bearer ${token}` }),

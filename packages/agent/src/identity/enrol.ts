@@ -4,6 +4,7 @@ import { type Clock, sleep } from "../clock.js";
 import type { AgentConfig } from "../config/config.js";
 import { backOffMs } from "../sender/back-off.js";
 import { type Identity, prepareIdentity } from "./identity.js";
+import { post } from "./post.js";
 
 /** The server refuses to enrol this agent; trying again with the same token will not help. */
 export class EnrolmentRefused extends Error {
@@ -31,7 +32,7 @@ export async function enrol({ config, version, clock, random, signal, warn }: En
     );
   const candidate = prepareIdentity(config.dataDir);
   const input = { token, name: config.name, publicKey: candidate.publicKey, facts: factsOf(config), version };
-  const http = createHttp({ url: config.server });
+  const http = createHttp({ url: config.server, fetch: post });
   for (let failures = 0; ; failures++)
     try {
       const { enrolAgent } = await http.request(EnrolAgentDocument, { input }, { signal });
