@@ -268,7 +268,8 @@ describe("agents and probes", () => {
     roots.createProbe = ({ input }: { input: Record<string, unknown> }) => ({ probe: probe(input), userErrors: [] });
     const input =
       "- {name: a, kind: http.check, service: shop, config: {url: 'http://x'}}\n- {name: b, kind: system.cpu}\n---\nname: c\nkind: system.load\n";
-    const { stdout } = await poppo(["probes", "create", "-f", "-"], { input });
+    const { stdout, stderr } = await poppo(["probes", "create", "-f", "-"], { input });
+    expect(stderr).toBe("");
     expect(stdout.split("\n")).toHaveLength(4);
     expect(server.asked("CreateProbe").map(({ variables }) => variables.input)).toEqual([
       { name: "a", kind: "http.check", serviceId: id(900), config: { url: "http://x" } },

@@ -65,6 +65,7 @@ const KNOWN: Record<string, [exitCode: number, hint: string]> = {
   ABORTED: [EXIT.INTERRUPTED, ""],
   CONFLICT: [EXIT.FAILED, "Look at its state again; it may have changed meanwhile."],
   TOO_MANY_REQUESTS: [EXIT.FAILED, "Wait a little and try again."],
+  GRAPHQL_VALIDATION_FAILED: [EXIT.FAILED, "The server is of another version than this program; use the same one."],
   INTERNAL: [EXIT.FAILED, "Look for the request id in the server's log."],
 };
 

@@ -9,17 +9,22 @@ export const stateTable = (
 ): void =>
   out.table(
     ["PROBE", "AGENT", "ITEM", "STATUS", "SINCE", "INCIDENT", "SUMMARY"],
-    states.map((state) => [
-      state.probe.name,
-      state.agent.name,
-      state.item || "-",
-      status(out, state),
-      when(state.since, out.now),
-      state.incident ? `#${state.incident.number}` : "-",
-      state.summary,
-    ]),
+    [...states]
+      .sort(byName)
+      .map((state) => [
+        state.probe.name,
+        state.agent.name,
+        state.item || "-",
+        status(out, state),
+        when(state.since, out.now),
+        state.incident ? `#${state.incident.number}` : "-",
+        state.summary,
+      ]),
     empty,
   );
+
+const byName = (a: ProbeStateFieldsFragment, b: ProbeStateFieldsFragment): number =>
+  a.probe.name.localeCompare(b.probe.name) || a.agent.name.localeCompare(b.agent.name) || a.item.localeCompare(b.item);
 
 function status(out: Output, { status, hardStatus, flapping, reporting, attempt }: ProbeStateFieldsFragment): string {
   if (!reporting) return out.paint("magenta", "SILENT");

@@ -96,6 +96,7 @@ export const service = (name: string) => ({
   id: id(900),
   name,
   description: "",
+  owner: "ana",
   labels: {},
   dependsOn: [],
   createdAt: AT,

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createBackoff } from "../../backoff.js";
 import { random } from "../../ids.js";
-import { programOf } from "./server-child.js";
+import { exitOf } from "./exit-of.js";
 
 /** What the agent means by its exit code; none of these gets better by another start. */
 const FINAL: Record<number, string> = {
@@ -18,9 +18,15 @@ export interface AgentChild {
   kill(): void;
 }
 
+export interface AgentChildOptions {
+  program: string;
+  configFile: string;
+  env: NodeJS.ProcessEnv;
+  tell(text: string): void;
+}
+
 /** Keeps the agent of this host running: a crash restarts it, with back-off. */
-export function startAgentChild(configFile: string, env: NodeJS.ProcessEnv, tell: (text: string) => void): AgentChild {
-  const program = programOf("agent", "agent/bin/poppo-ops-agent.js");
+export function startAgentChild({ program, configFile, env, tell }: AgentChildOptions): AgentChild {
   const backoff = createBackoff(random);
   let child: ChildProcess | undefined;
   let stopping = false;
@@ -51,10 +57,3 @@ export function startAgentChild(configFile: string, env: NodeJS.ProcessEnv, tell
     kill: () => void child?.kill("SIGKILL"),
   };
 }
-
-export const exitOf = (child: ChildProcess): Promise<number | string> =>
-  new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode ?? child.signalCode!);
-    child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code, signal) => resolve(code ?? signal!));
-  });

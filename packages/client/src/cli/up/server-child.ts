@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CliError, EXIT } from "../failure.js";
+import { exitOf } from "./exit-of.js";
 
 /** What the server says when it listens. */
 export interface Ready {
@@ -31,21 +32,30 @@ export function programOf(name: string, path: string): string {
   );
 }
 
-/** Starts the server and resolves when it listens. In a process group of its own: a Ctrl-C at the terminal is ours to pass on, after the agent. */
-export async function startServerChild(env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; ready: Ready }> {
-  const child = fork(programOf("server", "api/bin/poppo-ops-server.js"), {
+export interface ServerChild {
+  /** Rejects with what the server said when it could not start. */
+  ready: Promise<Ready>;
+  /** The exit code or signal. */
+  ended: Promise<number | string>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts the server, in a process group of its own: a Ctrl-C at the terminal is ours to pass on, after the agent. */
+export function startServerChild(program: string, env: NodeJS.ProcessEnv): ServerChild {
+  const child = fork(program, {
     env: { POPPO_LOG_LEVEL: "warn", ...env },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
   });
   const output = holdBack(child);
-  const message = await firstMessage(child);
-  if (message.type === "ready") {
-    output.release();
-    return { child, ready: message };
-  }
-  if (message.code === "INTERNAL") output.release();
-  throw new CliError(EXIT.FAILED, message.code, message.message);
+  const ready = firstMessage(child).then((message) => {
+    if (message.type === "ready" || message.code === "INTERNAL") output.release();
+    if (message.type === "ready") return message;
+    throw new CliError(EXIT.FAILED, message.code, message.message);
+  });
+  // Told to stop while it starts, nobody waits for it any more.
+  ready.catch(() => {});
+  return { ready, ended: exitOf(child), kill: (signal) => void child.kill(signal) };
 }
 
 function firstMessage(child: ChildProcess): Promise<Message> {

@@ -3,10 +3,10 @@ import { createClient } from "../../client.js";
 import { credentialsPath, readCredentials, writeCredentials } from "../credentials.js";
 import { CliError, EXIT } from "../failure.js";
 import type { Output } from "../output.js";
-import { type AgentChild, exitOf, startAgentChild } from "./agent-child.js";
+import { type AgentChild, startAgentChild } from "./agent-child.js";
 import { DATABASE_PASSWORD, provideProbes } from "./default-probes.js";
 import { isFirstStart, prepareAgent } from "./prepare-agent.js";
-import { type Ready, startServerChild } from "./server-child.js";
+import { programOf, type Ready, startServerChild } from "./server-child.js";
 
 export interface UpOptions {
   agent: boolean;
@@ -19,24 +19,28 @@ export interface UpOptions {
  * @throws {CliError} when the server does not start, or ends by itself
  */
 export async function up({ agent, out, env }: UpOptions): Promise<void> {
-  const stop = stopRequests();
-  const { child: server, ready } = await startServerChild(env);
-  const serverEnd = exitOf(server);
+  const programs = {
+    server: programOf("server", "api/bin/poppo-ops-server.js"),
+    agent: agent ? programOf("agent", "agent/bin/poppo-ops-agent.js") : undefined,
+  };
+  const server = startServerChild(programs.server, env);
   let agentChild: AgentChild | undefined;
-  stop.onSecond(() => {
+  const stop = stopRequests(() => {
     agentChild?.kill();
     server.kill("SIGKILL");
   });
   try {
+    const ready = await Promise.race([server.ready, stop.requested]);
+    if (ready === "STOP") return;
     const token = await knownToken(ready, env);
-    if (agent && !stop.requested()) agentChild = await startAgent(ready, token, env);
-    announce(out, ready, { token, agent: agentChild !== undefined });
-    const end = await Promise.race([stop.first, serverEnd]);
+    if (programs.agent) agentChild = await startAgent(programs.agent, ready, token, env);
+    announce(out, ready, { token, agent });
+    const end = await Promise.race([stop.requested, server.ended]);
     if (end !== "STOP") throw serverEnded(end);
   } finally {
     await agentChild?.stop();
     server.kill("SIGTERM");
-    await serverEnd;
+    await server.ended;
     stop.release();
   }
 }
@@ -52,20 +56,22 @@ async function knownToken(ready: Ready, env: NodeJS.ProcessEnv): Promise<string 
 }
 
 async function startAgent(
+  program: string,
   ready: Ready,
   token: string | undefined,
   env: NodeJS.ProcessEnv,
-): Promise<AgentChild | undefined> {
+): Promise<AgentChild> {
   const { configFile, enrolmentToken } = await prepared(ready, token, env);
-  return startAgentChild(
+  return startAgentChild({
+    program,
     configFile,
-    {
+    env: {
       ...withoutTokens(env),
       ...(enrolmentToken && { POPPO_ENROLMENT_TOKEN: enrolmentToken }),
       ...(ready.database && { [DATABASE_PASSWORD]: ready.database.password }),
     },
-    (text) => process.stderr.write(`poppo-ops: ${text}\n`),
-  );
+    tell: (text) => process.stderr.write(`poppo-ops: ${text}\n`),
+  });
 }
 
 /** Plugins run in the agent; what opens the server is none of their business. */
@@ -85,7 +91,7 @@ async function prepared(ready: Ready, token: string | undefined, env: NodeJS.Pro
 
 function announce(out: Output, ready: Ready, { token, agent }: { token?: string; agent: boolean }): void {
   const { url, version, dataDir, firstRunToken } = ready;
-  const credentials = token && relative(process.cwd(), credentialsPath(dataDir));
+  const credentials = token && nearby(credentialsPath(dataDir));
   if (out.json) {
     out.line({ url, version, dataDir, token: firstRunToken, credentials, agent }, "");
     return;
@@ -109,6 +115,11 @@ function announce(out: Output, ready: Ready, { token, agent }: { token?: string;
   for (const line of lines) if (line !== undefined) out.say(line);
 }
 
+const nearby = (path: string): string => {
+  const near = relative(process.cwd(), path);
+  return near.startsWith("..") ? path : near;
+};
+
 const serverEnded = (end: number | string): CliError =>
   new CliError(
     typeof end === "number" && end > 0 ? end : EXIT.FAILED,
@@ -118,26 +129,13 @@ const serverEnded = (end: number | string): CliError =>
   );
 
 /** SIGINT and SIGTERM: the first asks, the second insists. */
-function stopRequests() {
-  let requested = false;
-  let insist = () => {};
-  let ask = () => {};
-  const first = new Promise<"STOP">((resolve) => {
-    ask = () => resolve("STOP");
-  });
-  const onSignal = () => {
-    if (requested) insist();
-    requested = true;
-    ask();
-  };
+function stopRequests(insist: () => void) {
+  const asked = new AbortController();
+  const onSignal = () => (asked.signal.aborted ? insist() : asked.abort());
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, onSignal);
   return {
-    first,
-    requested: () => requested,
-    onSecond(act: () => void) {
-      insist = act;
-    },
+    requested: new Promise<"STOP">((resolve) => asked.signal.addEventListener("abort", () => resolve("STOP"))),
     release() {
       for (const signal of signals) process.off(signal, onSignal);
     },
