@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentsDocument, CreateEnrolmentTokenDocument, unwrap } from "@poppo-ops/client";
-import type { ServerProcess } from "./server-process.js";
+import { profiling, type ServerProcess } from "./server-process.js";
 
 // Found by its package, because this file also runs compiled, from another folder.
 const bin = join(
@@ -55,7 +55,9 @@ export async function startAgentProcess(server: ServerProcess, name: string, pol
     pid: 0,
     name,
     start() {
-      child = spawn(process.execPath, [bin, "--config", config], { stdio: ["ignore", "inherit", "inherit"] });
+      child = spawn(process.execPath, [...profiling(), bin, "--config", config], {
+        stdio: ["ignore", "inherit", "inherit"],
+      });
       agent.pid = child.pid!;
     },
     kill9: () => end("SIGKILL"),

@@ -27,6 +27,12 @@ export interface ServerProcess extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** A CPU profile of the process, for `npm run bench`: set `POPPO_PROFILE_DIR`. */
+export function profiling(): string[] {
+  const folder = process.env.POPPO_PROFILE_DIR;
+  return folder ? ["--cpu-prof", `--cpu-prof-dir=${folder}`] : [];
+}
+
 interface Ready {
   type: string;
   url: string;
@@ -54,8 +60,7 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
         ...env,
       },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
-      // A CPU profile of the server, for `npm run bench`.
-      execArgv: process.env.POPPO_PROFILE_DIR ? ["--cpu-prof", `--cpu-prof-dir=${process.env.POPPO_PROFILE_DIR}`] : [],
+      execArgv: profiling(),
     });
     const [message] = (await once(child, "message")) as [Ready];
     if (message.type !== "ready") throw new Error(`the server did not start: ${message.message}`);
