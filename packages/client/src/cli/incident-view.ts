@@ -1,7 +1,7 @@
 import type { IncidentDetailsQuery, IncidentFieldsFragment } from "../generated/graphql.js";
 import { type Output, printable, printableLines } from "./output.js";
 import { runTable } from "./run-view.js";
-import { when, word } from "./words.js";
+import { count, when, word } from "./words.js";
 
 type Incident = NonNullable<IncidentDetailsQuery["incident"]>;
 
@@ -44,7 +44,10 @@ const facts = (out: Output, incident: Incident): [string, string | null | undefi
   ["service", incident.service?.name],
   ["source", incident.source],
   ["first seen", `${incident.firstSeenAt} (${when(incident.firstSeenAt, out.now)})`],
-  ["last seen", `${incident.lastSeenAt} (${when(incident.lastSeenAt, out.now)}), ${incident.duplicateCount + 1} times`],
+  [
+    "last seen",
+    `${incident.lastSeenAt} (${when(incident.lastSeenAt, out.now)}), ${count(incident.duplicateCount + 1, "time")}`,
+  ],
   ["assignee", incident.assignee],
   ["acknowledged", incident.acknowledgedAt && `${incident.acknowledgedAt} by ${incident.acknowledgedBy}`],
   ["snoozed", incident.snoozedUntil && `until ${incident.snoozedUntil}`],

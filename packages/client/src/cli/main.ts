@@ -18,7 +18,8 @@ async function main(argv: string[]): Promise<number> {
     // A noun without a verb: its help is the answer.
     if (error instanceof CommanderError && error.code === "commander.help") return missingCommand(argv);
     const failure = failureOf(error);
-    process.stderr.write(`${describe(failure, argv.includes("--json"))}\n`);
+    // Whoever pressed Ctrl-C knows.
+    if (failure.exitCode !== EXIT.INTERRUPTED) process.stderr.write(`${describe(failure, argv.includes("--json"))}\n`);
     return failure.exitCode;
   }
 }
