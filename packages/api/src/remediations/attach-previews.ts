@@ -1,4 +1,4 @@
-import { eq, isNull, sql } from "drizzle-orm";
+import { eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import { agentCommands as commands } from "../agents/agent.table.js";
 import type { Act } from "../kernel/command.js";
 import { PREVIEW_TIMEOUT_MS } from "./limits.js";
@@ -7,7 +7,7 @@ import { onTimelines } from "./run-event.js";
 
 /** Gives live runs the result of their preview, or the reason why there is none. @returns how many got one */
 export async function attachPreviews(act: Act): Promise<number> {
-  const previewed = (await act.db
+  const previewed = await act.db
     .update(runs)
     .set({
       preview: sql`case
@@ -22,10 +22,10 @@ export async function attachPreviews(act: Act): Promise<number> {
         or ${commands.startedAt} is null and ${commands.startBy} < now()
         or ${commands.startedAt} + make_interval(secs => ${(2 * PREVIEW_TIMEOUT_MS) / 1000}) < now())`,
     )
-    .returning()) as unknown as { remediation_runs: RemediationRunRow }[];
+    .returning(getTableColumns(runs));
   const events = await onTimelines(
     act.db,
-    previewed.map(({ remediation_runs: run }) => ({ run, ...told(run) })),
+    previewed.map((run) => ({ run, ...told(run) })),
   );
   for (const event of events) act.emit(event);
   return previewed.length;

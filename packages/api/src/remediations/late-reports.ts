@@ -11,7 +11,7 @@ import { onTimelines } from "./run-event.js";
  */
 export async function noteLateReports(act: Act): Promise<number> {
   const oldest = sql`now() - make_interval(secs => ${LATE_REPORTS_MS / 1000})`;
-  const late = (await act.db
+  const late = await act.db
     .update(runs)
     .set({ lateReportAt: act.now })
     .from(commands)
@@ -24,13 +24,18 @@ export async function noteLateReports(act: Act): Promise<number> {
         gt(runs.finishedAt, oldest),
       ),
     )
-    .returning()) as unknown as { remediation_runs: RemediationRunRow; agent_commands: typeof commands.$inferSelect }[];
+    .returning({
+      run: runs,
+      end: commands.end,
+      word: commands.summary,
+      survivors: commands.survivors,
+    });
   const events = await onTimelines(
     act.db,
-    late.map(({ remediation_runs: run, agent_commands: { end, summary, survivors } }) => ({
+    late.map(({ run, end, word, survivors }) => ({
       run,
       type: "remediation.late_report",
-      summary: `late report: the agent says it ended ${end}${summary ? `: ${summary}` : ""}; the run stays ${run.status}`,
+      summary: `late report: the agent says it ended ${end}${word ? `: ${word}` : ""}; the run stays ${run.status}`,
       payload: { end, survivors },
     })),
   );
