@@ -68,10 +68,10 @@ export class FanOut {
       const reason = gapReason(from, position);
       if (reason) subscriber.send(await query.renderGap(reason));
       position = { epoch: position.epoch, seq: reason ? 0 : from.seq };
-    } else {
-      // Without a cursor to begin with, a client whose connection broke before the first event could not resume.
-      subscriber.send(await this.emptyPage(query, position));
     }
+    // Everybody hears at once, or at the end of the catch-up, where now is: a client whose connection breaks before the
+    // first event could not resume without.
+    if (position.seq === this.log.head) subscriber.send(await this.emptyPage(query, position));
     this.place(subscriber, query, position);
     void subscriber.ended.then(() => this.leave(subscriber, query.key));
   }
@@ -90,6 +90,7 @@ export class FanOut {
   private open(query: SharedQuery, position: Position): ReaderGroup {
     const group = new ReaderGroup(query, position);
     group.sentAt = this.app.clock.monotonic();
+    group.toldCaughtUp = group.standsAt(this.log.position());
     const groups = this.groups.get(query.key) ?? new Set();
     this.groups.set(query.key, groups.add(group));
     return group;
@@ -134,16 +135,18 @@ export class FanOut {
       group.position = { epoch, seq: 0 };
     }
     const behind = () => this.log.head - group.position.seq;
-    const wasBehind = behind() > PAGE;
     while (behind() > 0 && this.log.epoch === epoch && group.members.size > 0 && !this.stopping.signal.aborted) {
       const catchingUp = behind() > PAGE;
       if (catchingUp) await this.letDrain(group);
       const { to, body } = await this.render(group, catchingUp);
       if (body) await this.write(group, body);
       group.position = { epoch, seq: to };
+      if (body || catchingUp) group.toldCaughtUp = !catchingUp;
       if (catchingUp) await turn();
     }
-    if (wasBehind) await this.write(group, await this.emptyPage(group.query, group.position));
+    if (group.toldCaughtUp || !group.standsAt(this.log.position())) return;
+    await this.write(group, await this.emptyPage(group.query, group.position));
+    group.toldCaughtUp = true;
   }
 
   /** Pages of a catch-up end at multiples of PAGE, so that readers from different cursors soon share them. */

@@ -25,6 +25,8 @@ export interface SharedQuery {
 export class ReaderGroup {
   readonly members = new Set<Subscriber>();
   running = false;
+  /** The last page said that nothing later is known. What the filter holds back since then does not change it. */
+  toldCaughtUp = false;
   /** When something was last sent, by the monotonic clock: heartbeats go by it. */
   sentAt = 0;
 

@@ -6,8 +6,6 @@ export interface TcpProxy extends AsyncDisposable {
   url: string;
   /** The database is gone: what is open breaks, what comes is refused. */
   cut(): void;
-  /** The network is gone: nothing breaks, nothing passes. */
-  freeze(): void;
   /** It is back. */
   restore(): void;
 }
@@ -52,12 +50,6 @@ export async function tcpProxy(databaseUrl: string): Promise<TcpProxy> {
     cut() {
       open = false;
       breakAll();
-    },
-    freeze() {
-      for (const [near, far] of pairs) {
-        near.unpipe(far);
-        far.unpipe(near);
-      }
     },
     restore() {
       open = true;
