@@ -2,7 +2,7 @@ import { and, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import { agentCommands as commands } from "../agents/agent.table.js";
 import type { Act } from "../kernel/command.js";
 import { LATE_REPORTS_MS } from "./limits.js";
-import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
+import { remediationRuns as runs } from "./remediation.table.js";
 import { onTimelines } from "./run-event.js";
 
 /**

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newId } from "../kernel/ids.js";
 import { RepairShop } from "./testing/repair-shop.js";
+import { ScriptedAgent } from "./testing/scripted-agent.js";
 
 let shop: RepairShop;
 beforeAll(async () => {
@@ -7,38 +9,330 @@ beforeAll(async () => {
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 
-test("a failing item is requested, previewed, approved, fixed, verified; the incident tells it in order", async () => {
-  const probeId = await shop.probe();
-  const incidentId = await shop.fails(probeId);
-  const { run } = await shop.request({ incidentId });
-  expect(run).toMatchObject({ status: "AWAITING_APPROVAL", target: "docker/web", preview: null, automatic: false });
-  await shop.agent.previews();
-  await shop.event(incidentId, "remediation.previewed");
-  expect((await shop.run(run!.id)).preview).toEqual({ possible: true, actions: ["restart it"], refusals: [] });
+/** A target of its own per test, so that no test sees another one's lock, breaker or history. */
+const newItem = () => `web-${newId().slice(0, 8)}`;
 
-  const approved = await shop.approve(run!.id);
-  expect(approved.run).toMatchObject({ status: "QUEUED" });
-  const command = await shop.agent.begins();
-  expect(command).toMatchObject({
-    remediation: "docker.restart",
-    input: { container: "web" },
-    target: "docker/web",
-    fencingToken: 1,
-    verify: { probeId, everyMs: 1000, forMs: 60_000 },
+const typesOf = async (incidentId: string) =>
+  (await shop.events(incidentId)).map(({ type }) => type).filter((type) => type.startsWith("remediation."));
+
+describe("the whole way", () => {
+  test("requested, previewed, approved, run, verified: the incident tells it in order", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const incidentId = await shop.fails(probeId, item);
+    const { run } = await shop.request({ incidentId });
+    expect(run).toMatchObject({ status: "AWAITING_APPROVAL", target: `docker/${item}`, preview: null });
+    await shop.agent.previews();
+    await shop.event(incidentId, "remediation.previewed");
+    expect((await shop.run(run!.id)).preview).toEqual({ possible: true, actions: ["restart it"], refusals: [] });
+
+    expect((await shop.approve(run!.id)).run).toMatchObject({ status: "QUEUED" });
+    const command = await shop.agent.begins();
+    expect(command).toMatchObject({
+      remediation: "docker.restart",
+      input: { container: item },
+      target: `docker/${item}`,
+      fencingToken: 1,
+      verify: { probeId, everyMs: 1000, forMs: 60_000 },
+    });
+    await shop.agent.reports(command, { end: "SUCCEEDED", summary: "restarted it" });
+    await shop.becomes(run!.id, "VERIFYING");
+    await shop.agent.observes(probeId, "OK", item);
+    const done = await shop.becomes(run!.id, "SUCCEEDED");
+    expect(done).toMatchObject({ summary: "restarted it", decidedBy: expect.stringContaining("admin") });
+    await shop.event(incidentId, "incident.resolved");
+    expect(await typesOf(incidentId)).toEqual([
+      "remediation.requested",
+      "remediation.previewed",
+      "remediation.approved",
+      "remediation.started",
+      "remediation.verifying",
+      "remediation.verified",
+    ]);
   });
-  await shop.agent.reports(command, { end: "SUCCEEDED", summary: "restarted web" });
-  await shop.becomes(run!.id, "VERIFYING");
-  await shop.agent.observes(probeId, "OK");
-  const done = await shop.becomes(run!.id, "SUCCEEDED");
-  expect(done).toMatchObject({ summary: "restarted web", decidedBy: expect.stringContaining("admin") });
-  await shop.event(incidentId, "incident.resolved");
-  const types = (await shop.events(incidentId)).map(({ type }) => type);
-  expect(types.filter((type) => type.startsWith("remediation."))).toEqual([
-    "remediation.requested",
-    "remediation.previewed",
-    "remediation.approved",
-    "remediation.started",
-    "remediation.verifying",
-    "remediation.verified",
-  ]);
+
+  test("a start and an end that come before anybody looked are told one after the other", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const incidentId = await shop.fails(probeId, item);
+    const { run } = await shop.request({ incidentId });
+    await shop.approve(run!.id);
+    await shop.agent.reports(await shop.agent.takes("REMEDIATE"), { end: "FAILED", summary: "no such container" });
+    expect(await shop.becomes(run!.id, "FAILED")).toMatchObject({ summary: "no such container" });
+    expect((await typesOf(incidentId)).slice(-2)).toEqual(["remediation.started", "remediation.failed"]);
+  });
+
+  test("the end of a run frees its target, and the next claim has a higher fencing token", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const { command, runId } = await shop.begun(probeId, item);
+    await shop.agent.reports(command, { end: "FAILED" });
+    await shop.becomes(runId, "FAILED");
+    const second = await shop.begun(probeId, item);
+    expect(second.command.fencingToken).toBe(command.fencingToken + 1);
+    await shop.agent.reports(second.command, { end: "FAILED" });
+    await shop.becomes(second.runId, "FAILED");
+    expect(
+      await shop.sql("SELECT run_id, lease_until FROM target_locks WHERE target = $1", [`docker/${item}`]),
+    ).toEqual([{ run_id: null, lease_until: null }]);
+  });
+
+  test("an outcome that was known before the act ended verifies nothing", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const { command, runId, incidentId } = await shop.begun(probeId, item);
+    await shop.agent.observes(probeId, "OK", item);
+    await shop.event(incidentId, "incident.resolved");
+    await shop.agent.reports(command, { end: "SUCCEEDED" });
+    await shop.becomes(runId, "VERIFYING");
+    // A round of the engine later it still waits.
+    await shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '1 second' WHERE id = $1", [runId]);
+    await shop.becomes(runId, "DID_NOT_HELP");
+  });
+
+  test("a run without a probe says that nothing verified it", async () => {
+    const { run } = await shop.request({
+      agentId: shop.agent.id,
+      kind: "docker.restart",
+      input: { container: newItem() },
+    });
+    await shop.approve(run!.id);
+    await shop.agent.remedies({ end: "SUCCEEDED", summary: "restarted it" });
+    expect((await shop.becomes(run!.id, "SUCCEEDED")).summary).toBe("restarted it; not verified: no probe watches it");
+  });
+});
+
+describe("a fix that does not help", () => {
+  const failVerification = async (runId: string) => {
+    await shop.becomes(runId, "VERIFYING");
+    await shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '1 second' WHERE id = $1", [runId]);
+    return shop.becomes(runId, "DID_NOT_HELP");
+  };
+
+  test("leaves the incident open and says what is still wrong; after two in a row the breaker opens", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const first = await shop.begun(probeId, item);
+    await shop.agent.reports(first.command, { end: "SUCCEEDED", summary: "restarted it" });
+    const failed = await failVerification(first.runId);
+    expect(failed.summary).toContain("fix did not help");
+    const told = await shop.event(first.incidentId, "remediation.did_not_help");
+    expect(told.summary).toContain(`${item} is CRIT`);
+    expect(await typesOf(first.incidentId)).not.toContain("remediation.breaker_opened");
+
+    const second = await shop.begun(probeId, item);
+    expect(second.incidentId).toBe(first.incidentId);
+    await shop.agent.reports(second.command, { end: "SUCCEEDED", summary: "restarted it" });
+    await failVerification(second.runId);
+    const opened = await shop.event(first.incidentId, "remediation.breaker_opened");
+    expect(opened.summary).toContain("was tried 2 times, still failing");
+    expect((await shop.event(first.incidentId, "incident.note_added")).summary).toContain("tried 2 times");
+    const { data } = await shop.server.ask("query ($id: ID!) { incident(id: $id) { status } }", {
+      id: first.incidentId,
+    });
+    expect(data.incident.status).toBe("TRIGGERED");
+  });
+
+  test("an open breaker refuses an approval without a reason, names itself, and lets one with a reason try once more", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const incidentId = await shop.fails(probeId, item);
+    const { run } = await shop.request({ incidentId });
+    await shop.sql(
+      `INSERT INTO target_locks (agent_id, target, fencing_token, failed_verifies, breaker_open_until)
+       VALUES ($1, $2, 7, 2, now() + interval '1 hour')`,
+      [shop.agent.id, `docker/${item}`],
+    );
+    const refused = await shop.approve(run!.id);
+    expect(refused.refused).toMatchObject({ code: "REFUSED_BY_POLICY", message: expect.stringMatching(/^breaker: /) });
+    expect((await shop.run(run!.id)).status).toBe("AWAITING_APPROVAL");
+    const event = await shop.event(incidentId, "remediation.refused");
+    expect(event.payload).toMatchObject({ rule: "breaker", runId: run!.id });
+
+    expect((await shop.approve(run!.id, "the disk was full, now it is not")).run).toMatchObject({ status: "QUEUED" });
+    expect(await shop.agent.begins()).toMatchObject({ fencingToken: 8 });
+  });
+
+  test("a verified fix that fails again within the stability window counts, also on a new incident", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    for (const round of [1, 2]) {
+      const { command, runId } = await shop.begun(probeId, item);
+      await shop.agent.reports(command, { end: "SUCCEEDED", summary: "restarted it" });
+      await shop.becomes(runId, "VERIFYING");
+      await shop.agent.observes(probeId, "OK", item);
+      await shop.becomes(runId, "SUCCEEDED");
+      const again = await shop.fails(probeId, item);
+      const relapsed = await shop.event(again, "remediation.relapsed");
+      expect(relapsed.summary).toContain("the fix did not hold");
+      expect((await shop.run(runId)).status).toBe("SUCCEEDED");
+      if (round === 2) await shop.event(again, "remediation.breaker_opened");
+    }
+  });
+
+  test("a fix that held closes the breaker", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const { command, runId } = await shop.begun(probeId, item);
+    await shop.agent.reports(command, { end: "SUCCEEDED" });
+    await shop.becomes(runId, "VERIFYING");
+    await shop.agent.observes(probeId, "OK", item);
+    await shop.becomes(runId, "SUCCEEDED");
+    await shop.sql(
+      "UPDATE target_locks SET failed_verifies = 1, breaker_open_until = now() + interval '1 hour' WHERE target = $1",
+      [`docker/${item}`],
+    );
+    await shop.sql("UPDATE remediation_runs SET finished_at = now() - interval '6 minutes' WHERE id = $1", [runId]);
+    await expect
+      .poll(
+        () =>
+          shop.sql("SELECT failed_verifies, breaker_open_until FROM target_locks WHERE target = $1", [
+            `docker/${item}`,
+          ]),
+        {
+          timeout: 5000,
+        },
+      )
+      .toEqual([{ failed_verifies: 0, breaker_open_until: null }]);
+  });
+});
+
+describe("ends", () => {
+  test.each(["FAILED", "REFUSED", "TIMED_OUT", "INTERRUPTED", "CANCELLED"] as const)(
+    "the agent's %s is the run's, with summary and survivors, and a second report changes nothing",
+    async (end) => {
+      const { command, runId, incidentId } = await shop.begun(await shop.probe(), newItem());
+      const report = { end, summary: "as the agent says", survivors: [4711] };
+      expect(await shop.agent.reports(command, report)).toBe(true);
+      expect(await shop.becomes(runId, end)).toMatchObject({ summary: "as the agent says", survivors: [4711] });
+      expect(await shop.agent.reports(command, { end: "SUCCEEDED" })).toBe(false);
+      expect(await typesOf(incidentId)).toContain(`remediation.${end.toLowerCase()}`);
+      expect((await shop.run(runId)).status).toBe(end);
+    },
+  );
+
+  test("a command that is never begun expires", async () => {
+    const incidentId = await shop.fails(await shop.probe(), newItem());
+    const { run } = await shop.request({ incidentId });
+    await shop.approve(run!.id);
+    const { id } = await shop.agent.takes("REMEDIATE");
+    await shop.sql("UPDATE agent_commands SET start_by = now() - interval '1 minute' WHERE id = $1", [id]);
+    expect((await shop.becomes(run!.id, "EXPIRED")).summary).toContain("did not start it");
+  });
+
+  test("an approval that never comes expires", async () => {
+    const incidentId = await shop.fails(await shop.probe(), newItem());
+    const { run } = await shop.request({ incidentId });
+    await shop.sql("UPDATE remediation_runs SET requested_at = now() - interval '25 hours' WHERE id = $1", [run!.id]);
+    expect((await shop.becomes(run!.id, "EXPIRED")).summary).toBe("nobody approved it within 1d");
+  });
+
+  test("a run whose agent falls silent is LOST; its late report is an event and changes nothing", async () => {
+    await using agent = await ScriptedAgent.start(shop.server);
+    const item = newItem();
+    const probeId = await shop.probe();
+    const incidentId = await shop.fails(probeId, item, agent);
+    const { run } = await shop.request({ incidentId });
+    await shop.approve(run!.id);
+    const command = await agent.begins();
+    await shop.becomes(run!.id, "RUNNING");
+    await agent.disconnect();
+    await shop.sql("UPDATE agent_sessions SET last_seen_at = now() - interval '10 minutes' WHERE agent_id = $1", [
+      agent.id,
+    ]);
+    expect((await shop.becomes(run!.id, "LOST")).summary).toContain("silent since");
+
+    await agent.connect();
+    expect(await agent.reports(command, { end: "SUCCEEDED", summary: "restarted it after all" })).toBe(true);
+    const late = await shop.event(incidentId, "remediation.late_report");
+    expect(late.summary).toContain("restarted it after all");
+    expect((await shop.run(run!.id)).status).toBe("LOST");
+  });
+
+  test("a lease is renewed while the agent lives, and not beyond the act's time limit", async () => {
+    const { runId } = await shop.begun(await shop.probe(), newItem());
+    const lease = async () =>
+      (
+        await shop.sql(
+          `SELECT r.lease_until > now() + interval '90 seconds' AS renewed, l.lease_until = r.lease_until AS same
+         FROM remediation_runs r JOIN target_locks l ON l.run_id = r.id WHERE r.id = $1`,
+          [runId],
+        )
+      )[0];
+    await expect.poll(lease, { timeout: 5000 }).toEqual({ renewed: true, same: true });
+    await shop.sql("UPDATE remediation_runs SET started_at = now() - interval '1 hour' WHERE id = $1", [runId]);
+    expect((await shop.becomes(runId, "LOST")).summary).toContain("after its time limit");
+  });
+});
+
+describe("calling it off", () => {
+  test("what waits is rejected or cancelled at once, once", async () => {
+    const probeId = await shop.probe();
+    const { run: first } = await shop.request({ incidentId: await shop.fails(probeId, newItem()) });
+    expect((await shop.reject(first!.id, "we migrate tonight")).run).toMatchObject({ status: "REJECTED" });
+    expect((await shop.approve(first!.id)).refused).toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("is REJECTED"),
+    });
+    const { run: second } = await shop.request({ incidentId: await shop.fails(probeId, newItem()) });
+    expect((await shop.cancel(second!.id)).run).toMatchObject({ status: "CANCELLED" });
+  });
+
+  test("what runs is cancelled by its agent, whose report decides", async () => {
+    const { command, runId, incidentId } = await shop.begun(await shop.probe(), newItem());
+    expect((await shop.cancel(runId, "wrong container")).run).toMatchObject({ status: "RUNNING" });
+    expect(await shop.agent.takes("CANCEL")).toMatchObject({ cancels: command.id });
+    await shop.event(incidentId, "remediation.cancel_requested");
+    await shop.agent.reports(command, {
+      end: "CANCELLED",
+      summary: "cancelled; still running: pid 12",
+      survivors: [12],
+    });
+    expect(await shop.becomes(runId, "CANCELLED")).toMatchObject({ survivors: [12] });
+  });
+
+  test("a verification can be given up", async () => {
+    const { command, runId } = await shop.begun(await shop.probe(), newItem());
+    await shop.agent.reports(command, { end: "SUCCEEDED" });
+    await shop.becomes(runId, "VERIFYING");
+    const { run } = await shop.cancel(runId);
+    expect(run).toMatchObject({ status: "CANCELLED", summary: expect.stringContaining("gave the verification up") });
+    expect(await shop.agent.takes("CANCEL")).toMatchObject({ cancels: command.id });
+  });
+});
+
+describe("approving", () => {
+  test("two people approve at once: one does, the other hears who, and one command is issued", async () => {
+    const incidentId = await shop.fails(await shop.probe(), newItem());
+    const { run } = await shop.request({ incidentId });
+    const answers = await Promise.all([shop.approve(run!.id), shop.approve(run!.id)]);
+    expect(answers.filter(({ refused }) => refused)).toMatchObject([
+      { refused: { code: "CONFLICT", message: expect.stringContaining("decided by") } },
+    ]);
+    const commands = await shop.sql(
+      "SELECT count(*)::int AS count FROM agent_commands WHERE kind = 'REMEDIATE' AND payload LIKE '%' || $1 || '%'",
+      [answers.find(({ run }) => run)!.run!.target],
+    );
+    expect(commands).toEqual([{ count: 1 }]);
+  });
+
+  test("needs an operator; a responder may only ask", async () => {
+    const incidentId = await shop.fails(await shop.probe(), newItem());
+    const { run } = await shop.request({ incidentId });
+    const responder = await shop.server.tokenFor("RESPONDER");
+    await expect(shop.approve(run!.id, undefined, responder)).rejects.toMatchObject({ code: "FORBIDDEN" });
+  });
+
+  test("is refused while the agent is away, and the preview says so, too", async () => {
+    await using agent = await ScriptedAgent.start(shop.server);
+    const incidentId = await shop.fails(await shop.probe(), newItem(), agent);
+    await agent.disconnect();
+    await expect
+      .poll(() => shop.sql("SELECT status FROM agents WHERE id = $1", [agent.id]), { timeout: 5000 })
+      .toEqual([{ status: "OFFLINE" }]);
+    const { run } = await shop.request({ incidentId });
+    expect(run!.preview).toEqual({ possible: false, reason: `agent ${agent.name} is not connected` });
+    const { refused } = await shop.approve(run!.id);
+    expect(refused!.message).toMatch(/^agent-not-connected: /);
+  });
 });

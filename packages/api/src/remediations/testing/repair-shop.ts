@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { expect, vi } from "vitest";
 import { testProbe } from "../../agents/testing/test-probes.js";
 import { type TestServer, testServer } from "../../http/testing/test-server.js";
@@ -34,16 +35,22 @@ export class RepairShop implements AsyncDisposable {
   private constructor(
     readonly server: TestServer,
     readonly agent: ScriptedAgent,
+    /** What the server warned of. An engine module that fails tries again: only the log tells. */
+    private readonly warnings: string[],
   ) {}
 
-  static async open(server?: TestServer): Promise<RepairShop> {
-    const own = server ?? (await testServer(process.env.SHOPLOG ? { log: (await import("pino")).pino({ level: "warn" }) } : {}));
-    return new RepairShop(own, await ScriptedAgent.start(own));
+  /** With a server of its own; or on one more replica of the same installation. */
+  static async open(options: Parameters<typeof testServer>[0] = {}): Promise<RepairShop> {
+    const failures: string[] = [];
+    const log = pino({ level: "warn" }, { write: (line) => void failures.push(line) });
+    const server = await testServer({ log, ...options });
+    return new RepairShop(server, await ScriptedAgent.start(server), failures);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.agent[Symbol.asyncDispose]();
     await this.server[Symbol.asyncDispose]();
+    expect(this.warnings.filter((line) => line.includes("engine module failed"))).toEqual([]);
   }
 
   /** A probe whose failing item a restart is to fix. */
