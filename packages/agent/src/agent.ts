@@ -22,7 +22,6 @@ import type { Assignments } from "./scheduler/assignment.js";
 import { cacheAssignments, cachedAssignments } from "./scheduler/assignment-cache.js";
 import { Scheduler } from "./scheduler/scheduler.js";
 import { Sender } from "./sender/sender.js";
-import { OneByOneWebSocket } from "./session/one-by-one-web-socket.js";
 import { Session, type SessionEnd } from "./session/session.js";
 import { Spool } from "./spool/spool.js";
 
@@ -100,7 +99,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...{ clock, random, info, warn },
     connect: (onState) =>
       createSocket({
-        ...{ url: config.server, random, onState, webSocketImpl: OneByOneWebSocket },
+        ...{ url: config.server, random, onState },
         connectionParams: async () => ({
           agent: { id: identity.agentId, assertion: await identity.assertion(clock.now(), newId()) },
         }),

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { ConfigError, loadConfig } from "./config/config.js";
+import { loadConfig } from "./config/config.js";
+import { ConfigError } from "./config/config-error.js";
 
 const HELP = `poppo-ops-agent: runs the probes and remediations of this host
 

@@ -64,6 +64,8 @@ function stopSignal(log: Logger): AbortSignal {
       log.info(`${name}: stopping`);
       stop.abort();
     });
+  // Forked by `poppo-ops up`: without its parent it would hold the data folder against the next one.
+  process.once("disconnect", () => stop.abort());
   return stop.signal;
 }
 

@@ -1,5 +1,7 @@
+import type { AddressInfo } from "node:net";
 import { GraphQLError } from "graphql";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { WebSocket, WebSocketServer } from "ws";
 import type { SocketState } from "./connection.js";
 import {
   AgentSessionDocument,
@@ -159,4 +161,29 @@ test("close does not wait for a connection that never comes about", async () => 
   await vi.waitFor(() => expect(states).toHaveLength(1));
   await socket.close();
   expect(sink.error).toHaveBeenCalledOnce();
+});
+
+test("an answer and its end in one packet leave the other operations their connection", async () => {
+  const raw = new WebSocketServer({ port: 0, handleProtocols: () => "graphql-transport-ws" });
+  let lost = 0;
+  raw.on("connection", (peer, request) => {
+    peer.on("close", () => lost++);
+    peer.on("message", (data) => {
+      const { type, id, payload } = JSON.parse(String(data));
+      if (type === "connection_init") peer.send(JSON.stringify({ type: "connection_ack" }));
+      if (type !== "subscribe" || payload.query.includes("incidentEvents")) return;
+      request.socket.cork();
+      peer.send(JSON.stringify({ id, type: "next", payload: { data: { viewer: { name: "a" } } } }));
+      peer.send(JSON.stringify({ id, type: "complete" }));
+      request.socket.uncork();
+    });
+  });
+  const { port } = raw.address() as AddressInfo;
+  const other = open({ url: `http://127.0.0.1:${port}`, webSocketImpl: WebSocket });
+  const stop = other.subscribe(IncidentEventsDocument, {}, { next: vi.fn(), error: vi.fn(), complete: vi.fn() });
+  for (let i = 0; i < 3; i++) await other.execute(ViewerDocument);
+  expect(lost).toBe(0);
+  stop();
+  await other.close();
+  raw.close();
 });

@@ -91,7 +91,9 @@ export function createSocket({ random = chance, onState, ...options }: SocketOpt
       if (!live) return;
       live = false;
       operations.delete(operation);
-      unsubscribe();
+      // In a turn of its own: an answer and its `complete` may come in one packet, and graphql-ws counts an operation
+      // twice as ended that is unsubscribed inside its `next`; it then closes the connection under the others.
+      setTimeout(() => unsubscribe());
       tell();
     };
     const payload = { query: document.toString(), variables: variables as Record<string, unknown> };

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
+import { ConfigError } from "./config-error.js";
 import { parseYaml } from "./parse-yaml.js";
 
 const RISKS = ["R0", "R1", "R2", "R3"] as const;
@@ -58,11 +59,6 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): AgentConfig {
     enrolmentToken: config.enrolmentToken ?? env.POPPO_ENROLMENT_TOKEN,
     policy: policyPath ? parseYaml(policyPath, read(policyPath), policySchema) : (policy ?? policySchema.parse({})),
   };
-}
-
-/** The file a person wrote is wrong; the message says where and what to write instead. */
-export class ConfigError extends Error {
-  override name = "ConfigError";
 }
 
 function read(path: string): string {

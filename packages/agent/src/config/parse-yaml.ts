@@ -1,6 +1,6 @@
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { ConfigError } from "./config.js";
+import { ConfigError } from "./config-error.js";
 import { nearest } from "./nearest.js";
 
 /** Reads YAML by a schema. @throws {ConfigError} with one line per mistake: `file:line: what is wrong` */

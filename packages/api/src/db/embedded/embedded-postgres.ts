@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "../../kernel/app-error.js";
 import { type Connection, connectionUrl, provideApplicationDatabase } from "./application-database.js";
 import { findDistribution, provideBinaries } from "./binaries.js";
 import { provideCluster } from "./cluster.js";
@@ -39,7 +40,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const { dataDir, log, settings, signal = new AbortController().signal } = options;
   signal.throwIfAborted();
   const { home, account } = await openHome(dataDir, log);
-  const lock = await own(home);
+  const lock = await own(home, dataDir);
   try {
     const binaries = await provideBinaries(await findDistribution(), account);
     await clearOrphan(home, log);
@@ -77,14 +78,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-async function own(home: Home) {
+async function own(home: Home, dataDir: string) {
   try {
     return await takeOwnership(home.sockets);
   } catch (error) {
     if (!(error instanceof AlreadyOwned)) throw error;
-    throw new Error(
-      `Another Poppo Ops server (pid ${error.pid ?? "unknown"}) is using the database in ${home.path}. Stop it, or give this one another POPPO_DATA_DIR.`,
-      { cause: error },
+    throw new AppError(
+      "CONFLICT",
+      `Another Poppo Ops server (pid ${error.pid ?? "unknown"}) is using the database of ${dataDir}. Stop it, or give this one another POPPO_DATA_DIR.`,
     );
   }
 }
