@@ -1,42 +1,64 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
+import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { AppError } from "./kernel/app-error.js";
 
-/** What the environment decides. `docs/configuration.md` is checked against this object. */
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+/** What the environment decides. `docs/configuration.md` is made of this object. */
 export const environment = z.object({
-  POPPO_HOST: z
+  POPPO_HOST: z.string().default("127.0.0.1").meta({
+    description: "Address to listen on. Loopback unless you say otherwise.",
+    allowed: "an address or name of this machine",
+  }),
+  POPPO_PORT: z
     .string()
-    .min(1)
-    .default("127.0.0.1")
-    .describe("Address to listen on. Loopback unless you say otherwise."),
-  POPPO_PORT: z.coerce.number().int().min(0).max(65535).default(3000).describe("Port of the API; 0 takes a free one."),
+    .regex(/^\d{1,5}$/)
+    .transform(Number)
+    .refine((port) => port <= 65_535)
+    .prefault("3000")
+    .meta({ description: "Port of the API; 0 takes a free one.", allowed: "a whole number from 0 to 65535" }),
   POPPO_DATA_DIR: z
     .string()
-    .min(1)
-    .default(".poppo")
     .transform((path) => resolve(path.replace(/^~(?=$|\/)/, homedir())))
-    .describe("Folder for the embedded database, its password and the local agent."),
-  POPPO_ADMIN_TOKEN: z
-    .string()
-    .min(16, "at least 16 characters")
-    .optional()
-    .describe("Makes this text an admin token, instead of a random one printed at the first start."),
+    .prefault(".poppo")
+    .meta({
+      description: "Folder for the embedded database, its password and the local agent.",
+      allowed: "a path; `~` is your home",
+    }),
+  POPPO_ADMIN_TOKEN: z.string().min(16).optional().meta({
+    description: "Makes this text an admin token, instead of a random one printed at the first start.",
+    allowed: "at least 16 characters",
+    secret: true,
+  }),
   DATABASE_URL: z
     .string()
-    .regex(/^postgres(ql)?:\/\//, "a postgres:// URL")
+    .regex(/^postgres(ql)?:\/\//)
     .optional()
-    .describe("A PostgreSQL server, 15 or newer, with the contrib module pg_trgm. Absent: the embedded one."),
+    .meta({
+      description: "A PostgreSQL server, 15 or newer, with the contrib module pg_trgm. Absent: the embedded one.",
+      allowed: "a URL that begins with postgres:// or postgresql://",
+    }),
   NATS_URL: z
     .string()
-    .regex(/^(nats|tls|wss?):\/\//, "a nats:// URL")
+    .regex(/^(nats|tls|wss?):\/\//)
     .optional()
-    .describe("Core NATS as the hint bus between replicas. Absent: LISTEN/NOTIFY."),
+    .meta({
+      description: "Core NATS as the hint bus between replicas. Absent: LISTEN/NOTIFY.",
+      allowed: "URLs that begin with nats://, tls://, ws:// or wss://, separated by commas",
+    }),
   POPPO_LOG_LEVEL: z
-    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
+    .enum(LOG_LEVELS)
     .default("info")
-    .describe("How much is logged, as JSON lines on standard error."),
+    .meta({
+      description: "How much is logged, as JSON lines on standard error.",
+      allowed: LOG_LEVELS.join(", "),
+    }),
 });
+
+type Variable = keyof typeof environment.shape;
+const VARIABLES = Object.keys(environment.shape) as Variable[];
 
 export interface Config {
   host: string;
@@ -50,16 +72,12 @@ export interface Config {
 
 /** @throws {AppError} BAD_INPUT naming each variable, its value and what is allowed */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const given = Object.fromEntries(Object.keys(environment.shape).map((name) => [name, env[name] || undefined]));
-  const parsed = environment.safeParse(given);
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map(({ path: [name], message }) => {
-      const shown = name === "POPPO_ADMIN_TOKEN" ? "(not shown)" : `"${given[name as string]}"`;
-      return `${String(name)} is ${shown}; allowed: ${message}`;
-    });
-    throw new AppError("BAD_INPUT", `The environment is wrong. ${wrong.join(". ")}. See docs/configuration.md.`);
-  }
-  const { data } = parsed;
+  const given = Object.fromEntries(VARIABLES.map((name) => [name, env[name] || undefined]));
+  const { data, error } = environment.safeParse(given);
+  const wrong = new Set(error?.issues.map(({ path }) => path[0] as Variable));
+  const complaints = [...[...wrong].map((name) => describe(name, given[name])), ...misspelt(env)];
+  if (!data || complaints.length > 0)
+    throw new AppError("BAD_INPUT", `The environment is wrong. ${complaints.join(" ")} See docs/configuration.md.`);
   return {
     host: data.POPPO_HOST,
     port: data.POPPO_PORT,
@@ -69,4 +87,19 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     natsUrl: data.NATS_URL,
     logLevel: data.POPPO_LOG_LEVEL,
   };
+}
+
+function describe(name: Variable, value = ""): string {
+  const { allowed, secret } = environment.shape[name].meta()!;
+  const shown = secret ? "(not shown)" : `"${value.replace(/\/\/[^/@]*@/, "//(not shown)@")}"`;
+  return `${name} is ${shown}; allowed: ${allowed}.`;
+}
+
+/** Other programs have variables that begin with POPPO_ too, so only what is nearly one of ours is a mistake. */
+function misspelt(env: NodeJS.ProcessEnv): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith("POPPO_") && !VARIABLES.includes(name as Variable))
+    .map((name) => [name, closest(name, VARIABLES)] as const)
+    .filter(([name, near]) => distance(name, near) <= 2)
+    .map(([name, near]) => `${name} is not known; did you mean ${near}?`);
 }
