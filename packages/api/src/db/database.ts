@@ -129,11 +129,14 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** The name of the unique constraint an insert or update ran into. */
+/** Unique, foreign key, and what PostgreSQL 18 calls `ON DELETE RESTRICT`. */
+const CONSTRAINT = new Set(["23505", "23503", "23001"]);
+
+/** The name of the unique or foreign key constraint a statement ran into. */
 export function violatedConstraint(error: unknown): string | undefined {
   for (let e = error; e instanceof Error; e = e.cause) {
     const { code, constraint } = e as { code?: string; constraint?: string };
-    if (code === "23505" || code === "23503") return constraint;
+    if (code && CONSTRAINT.has(code)) return constraint;
   }
   return undefined;
 }

@@ -1,0 +1,98 @@
+import { pino } from "pino";
+import { expect, test } from "vitest";
+import type { App } from "../kernel/app.js";
+import { localHints } from "../kernel/hints.js";
+import { manualClock } from "../kernel/testing/manual-clock.js";
+import { Engine, type Module } from "./engine.js";
+
+function engineOf(...modules: Partial<Module>[]) {
+  const clock = manualClock();
+  const hints = localHints();
+  const app = { clock, hints, log: pino({ level: "silent" }) } as unknown as App;
+  const engine = new Engine(app);
+  engine.start(modules.map((module) => ({ name: "test", batch: 10, everyMs: 1000, step: async () => 0, ...module })));
+  return { engine, clock, hints };
+}
+
+test("a full batch is followed by the next at once, a smaller one by the pause", async () => {
+  const left = [10, 10, 3, 0];
+  let steps = 0;
+  const { engine, clock } = engineOf({ step: async () => left[steps++] ?? 0 });
+  await clock.advance(0);
+  expect(steps).toBe(3);
+  await clock.advance(999);
+  expect(steps).toBe(3);
+  await clock.advance(1);
+  expect(steps).toBe(4);
+  await engine.stop();
+});
+
+test("a hint wakes a module at once, also one that came while it worked", async () => {
+  let steps = 0;
+  let finish = () => {};
+  const step = () => {
+    steps++;
+    return new Promise<number>((resolve) => {
+      finish = () => resolve(0);
+    });
+  };
+  const { engine, clock, hints } = engineOf({ step, wakeOn: (topic) => topic === "access" });
+  hints.publish("access");
+  hints.publish("access");
+  finish();
+  await clock.advance(0);
+  expect(steps).toBe(2);
+  finish();
+  await clock.advance(0);
+  hints.publish("events");
+  await clock.advance(0);
+  expect(steps).toBe(2);
+  hints.publish("access");
+  await clock.advance(0);
+  expect(steps).toBe(3);
+  finish();
+  await engine.stop();
+});
+
+test("a module that fails waits longer each time, hints or not, and stops no other", async () => {
+  let failures = 0;
+  let steps = 0;
+  const { engine, clock, hints } = engineOf(
+    {
+      wakeOn: () => true,
+      step: async () => {
+        failures++;
+        throw new Error("broken");
+      },
+    },
+    { step: async () => ++steps && 0 },
+  );
+  await clock.advance(0);
+  for (let i = 0; i < 100; i++) hints.publish("events");
+  await clock.advance(1999);
+  expect(failures).toBe(1);
+  await clock.advance(1);
+  expect(failures).toBe(2);
+  await clock.advance(100_000);
+  expect(failures).toBeLessThan(9);
+  expect(steps).toBeGreaterThan(100);
+  await engine.stop();
+});
+
+test("stop resolves after the step under way", async () => {
+  let finish = () => {};
+  let finished = false;
+  const { engine } = engineOf({
+    step: async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      finished = true;
+      return 10;
+    },
+  });
+  const stopped = engine.stop();
+  finish();
+  await stopped;
+  expect(finished).toBe(true);
+});

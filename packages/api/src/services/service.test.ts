@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Answer, type TestServer, testServer } from "../http/testing/test-server.js";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await testServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const mutate = async (name: "createService" | "updateService", input: object) => {
+  const type = `${name[0]!.toUpperCase()}${name.slice(1)}Input`;
+  const { data } = await server.ask(
+    `mutation($input: ${type}!) { ${name}(input: $input) { service { id name owner labels dependsOn { name } dependents { name } } userErrors { code field message } } }`,
+    { input },
+  );
+  return data[name];
+};
+const remove = async (id: string) =>
+  (
+    await server.ask("mutation($id: ID!) { deleteService(input: { id: $id }) { deletedId userErrors { code } } }", {
+      id,
+    })
+  ).data.deleteService;
+
+test("a service with what it needs, seen from both ends", async () => {
+  const db = (await mutate("createService", { name: "db" })).service;
+  const cache = (await mutate("createService", { name: "cache", labels: { tier: "1" } })).service;
+  const { service } = await mutate("createService", {
+    name: "shop",
+    owner: "web team",
+    dependsOnIds: [db.id, cache.id, db.id],
+  });
+  expect(service).toMatchObject({ owner: "web team", dependsOn: [{ name: "cache" }, { name: "db" }], dependents: [] });
+  const changed = await mutate("updateService", { id: service.id, dependsOnIds: [cache.id] });
+  expect(changed.service).toMatchObject({ name: "shop", owner: "web team", dependsOn: [{ name: "cache" }] });
+  const { data } = await server.ask('{ service(name: "cache") { dependents { name } labels } }');
+  expect(data.service).toEqual({ dependents: [{ name: "shop" }], labels: { tier: "1" } });
+});
+
+test("of five that take one name at once one gets it", async () => {
+  const made = await Promise.all(Array.from({ length: 5 }, () => mutate("createService", { name: "one of a kind" })));
+  const refused = made.filter(({ service }) => !service);
+  expect(refused).toHaveLength(4);
+  expect(refused[0].userErrors).toEqual([
+    { code: "ALREADY_EXISTS", field: "name", message: 'name: there is a service "one of a kind" already.' },
+  ]);
+});
+
+test("what does not fit is refused by its field", async () => {
+  const { service } = await mutate("createService", { name: "self" });
+  const nowhere = "00000000-0000-4000-8000-000000000000";
+  const codes = async (input: object) =>
+    (await mutate("updateService", { id: service.id, ...input })).userErrors.map(
+      (e: { code: string; field: string }) => [e.code, e.field],
+    );
+  expect(await codes({ dependsOnIds: [service.id] })).toEqual([["BAD_INPUT", "dependsOnIds"]]);
+  expect(await codes({ dependsOnIds: [nowhere] })).toEqual([["NOT_FOUND", "dependsOnIds"]]);
+  expect(await codes({ id: nowhere })).toEqual([["NOT_FOUND", "id"]]);
+  expect(await codes({ name: " " })).toEqual([["BAD_INPUT", "name"]]);
+  expect(await codes({ labels: { a: 1 } })).toEqual([["BAD_INPUT", "labels.a"]]);
+});
+
+test("a service with incidents stays; one without goes, and those that needed it need it no more", async () => {
+  const { service: used } = await mutate("createService", { name: "used" });
+  await server.ask(
+    `mutation { raiseIncident(input: { title: "x", severity: P3, serviceId: "${used.id}" }) { incident { id } } }`,
+  );
+  expect(await remove(used.id)).toEqual({ deletedId: null, userErrors: [{ code: "IN_USE" }] });
+  const { service: base } = await mutate("createService", { name: "base" });
+  const { service: top } = await mutate("createService", { name: "top", dependsOnIds: [base.id] });
+  expect(await remove(base.id)).toEqual({ deletedId: base.id, userErrors: [] });
+  const { data } = await server.ask("query($id: ID!) { service(id: $id) { dependsOn { name } } }", { id: top.id });
+  expect(data.service.dependsOn).toEqual([]);
+});
+
+test("the catalogue is read page by page, by name, and searched literally", async () => {
+  for (const name of ["list a", "list b", "list_c", "list%d"]) await mutate("createService", { name });
+  const names: string[] = [];
+  for (let after: string | null = null; ; ) {
+    const query =
+      'query($after: String) { services(search: "list", first: 3, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } totalCount } }';
+    const { data }: Answer = await server.ask(query, { after });
+    const { services } = data;
+    names.push(...services.nodes.map((node: { name: string }) => node.name));
+    expect(services.totalCount).toBe(4);
+    after = services.pageInfo.endCursor;
+    if (!services.pageInfo.hasNextPage) break;
+  }
+  expect([...names].sort()).toEqual(["list a", "list b", "list%d", "list_c"].sort());
+  const { data } = await server.ask('{ services(search: "t_") { nodes { name } } }');
+  expect(data.services.nodes).toEqual([{ name: "list_c" }]);
+});
