@@ -22,12 +22,12 @@ describe("the whole way", () => {
     const incidentId = await shop.fails(probeId, item);
     const { run } = await shop.request({ incidentId });
     expect(run).toMatchObject({ status: "AWAITING_APPROVAL", target: `docker/${item}`, preview: null });
-    await shop.agent.previews();
+    await shop.agent.previews(item);
     await shop.event(incidentId, "remediation.previewed");
     expect((await shop.run(run!.id)).preview).toEqual({ possible: true, actions: ["restart it"], refusals: [] });
 
     expect((await shop.approve(run!.id)).run).toMatchObject({ status: "QUEUED" });
-    const command = await shop.agent.begins();
+    const command = await shop.agent.begins(item);
     expect(command).toMatchObject({
       remediation: "docker.restart",
       input: { container: item },
@@ -57,7 +57,10 @@ describe("the whole way", () => {
     const incidentId = await shop.fails(probeId, item);
     const { run } = await shop.request({ incidentId });
     await shop.approve(run!.id);
-    await shop.agent.reports(await shop.agent.takes("REMEDIATE"), { end: "FAILED", summary: "no such container" });
+    await shop.agent.reports(await shop.agent.takes("REMEDIATE", item), {
+      end: "FAILED",
+      summary: "no such container",
+    });
     expect(await shop.becomes(run!.id, "FAILED")).toMatchObject({ summary: "no such container" });
     expect((await typesOf(incidentId)).slice(-2)).toEqual(["remediation.started", "remediation.failed"]);
   });
@@ -91,13 +94,14 @@ describe("the whole way", () => {
   });
 
   test("a run without a probe says that nothing verified it", async () => {
+    const item = newItem();
     const { run } = await shop.request({
       agentId: shop.agent.id,
       kind: "docker.restart",
-      input: { container: newItem() },
+      input: { container: item },
     });
     await shop.approve(run!.id);
-    await shop.agent.remedies({ end: "SUCCEEDED", summary: "restarted it" });
+    await shop.agent.remedies(item, { end: "SUCCEEDED", summary: "restarted it" });
     expect((await shop.becomes(run!.id, "SUCCEEDED")).summary).toBe("restarted it; not verified: no probe watches it");
   });
 });
@@ -150,7 +154,7 @@ describe("a fix that does not help", () => {
     expect(event.payload).toMatchObject({ rule: "breaker", runId: run!.id });
 
     expect((await shop.approve(run!.id, "the disk was full, now it is not")).run).toMatchObject({ status: "QUEUED" });
-    expect(await shop.agent.begins()).toMatchObject({ fencingToken: 8 });
+    expect(await shop.agent.begins(item)).toMatchObject({ fencingToken: 8 });
   });
 
   test("a verified fix that fails again within the stability window counts, also on a new incident", async () => {
@@ -212,10 +216,11 @@ describe("ends", () => {
   );
 
   test("a command that is never begun expires", async () => {
-    const incidentId = await shop.fails(await shop.probe(), newItem());
+    const item = newItem();
+    const incidentId = await shop.fails(await shop.probe(), item);
     const { run } = await shop.request({ incidentId });
     await shop.approve(run!.id);
-    const { id } = await shop.agent.takes("REMEDIATE");
+    const { id } = await shop.agent.takes("REMEDIATE", item);
     await shop.sql("UPDATE agent_commands SET start_by = now() - interval '1 minute' WHERE id = $1", [id]);
     expect((await shop.becomes(run!.id, "EXPIRED")).summary).toContain("did not start it");
   });
@@ -234,7 +239,7 @@ describe("ends", () => {
     const incidentId = await shop.fails(probeId, item, agent);
     const { run } = await shop.request({ incidentId });
     await shop.approve(run!.id);
-    const command = await agent.begins();
+    const command = await agent.begins(item);
     await shop.becomes(run!.id, "RUNNING");
     await agent.disconnect();
     await shop.sql("UPDATE agent_sessions SET last_seen_at = now() - interval '10 minutes' WHERE agent_id = $1", [
@@ -279,9 +284,10 @@ describe("calling it off", () => {
   });
 
   test("what runs is cancelled by its agent, whose report decides", async () => {
-    const { command, runId, incidentId } = await shop.begun(await shop.probe(), newItem());
+    const item = newItem();
+    const { command, runId, incidentId } = await shop.begun(await shop.probe(), item);
     expect((await shop.cancel(runId, "wrong container")).run).toMatchObject({ status: "RUNNING" });
-    expect(await shop.agent.takes("CANCEL")).toMatchObject({ cancels: command.id });
+    expect(await shop.agent.takes("CANCEL", item)).toMatchObject({ cancels: command.id });
     await shop.event(incidentId, "remediation.cancel_requested");
     await shop.agent.reports(command, {
       end: "CANCELLED",
@@ -292,12 +298,13 @@ describe("calling it off", () => {
   });
 
   test("a verification can be given up", async () => {
-    const { command, runId } = await shop.begun(await shop.probe(), newItem());
+    const item = newItem();
+    const { command, runId } = await shop.begun(await shop.probe(), item);
     await shop.agent.reports(command, { end: "SUCCEEDED" });
     await shop.becomes(runId, "VERIFYING");
     const { run } = await shop.cancel(runId);
     expect(run).toMatchObject({ status: "CANCELLED", summary: expect.stringContaining("gave the verification up") });
-    expect(await shop.agent.takes("CANCEL")).toMatchObject({ cancels: command.id });
+    expect(await shop.agent.takes("CANCEL", item)).toMatchObject({ cancels: command.id });
   });
 });
 

@@ -96,7 +96,7 @@ export class RepairShop implements AsyncDisposable {
     const { run } = await this.request({ incidentId });
     const { refused } = await this.approve(run!.id);
     expect(refused).toBeUndefined();
-    const command = await this.agent.begins();
+    const command = await this.agent.begins(item);
     await this.becomes(run!.id, "RUNNING");
     return { incidentId, runId: run!.id, command };
   }

@@ -64,12 +64,14 @@ export class ScriptedAgent implements AsyncDisposable {
       .filter((payload) => payload.kind === kind);
   }
 
-  /** The next command of that kind that no test step has taken yet. */
-  takes(kind: CommandPayload["kind"]): Promise<CommandPayload> {
+  /** The next command of that kind for that container that no test step has taken yet. */
+  takes(kind: CommandPayload["kind"], item: string): Promise<CommandPayload> {
     return vi.waitFor(
       () => {
-        const command = this.received(kind).find(({ id }) => !this.taken.has(id));
-        if (!command) throw new Error(`${this.name} has got no ${kind}`);
+        const command = this.received(kind).find(
+          ({ id, target }) => target === `docker/${item}` && !this.taken.has(id),
+        );
+        if (!command) throw new Error(`${this.name} has got no ${kind} for ${item}`);
         this.taken.add(command.id);
         return command;
       },
@@ -85,20 +87,23 @@ export class ScriptedAgent implements AsyncDisposable {
   }
 
   /** Takes a preview command and answers it. */
-  async previews(preview: unknown = { possible: true, actions: ["restart it"], refusals: [] }): Promise<void> {
-    await this.reports(await this.takes("PREVIEW"), { end: "SUCCEEDED", result: preview });
+  async previews(
+    item: string,
+    preview: unknown = { possible: true, actions: ["restart it"], refusals: [] },
+  ): Promise<void> {
+    await this.reports(await this.takes("PREVIEW", item), { end: "SUCCEEDED", result: preview });
   }
 
   /** Takes a remediation and says that it started. */
-  async begins(): Promise<CommandPayload> {
-    const command = await this.takes("REMEDIATE");
+  async begins(item: string): Promise<CommandPayload> {
+    const command = await this.takes("REMEDIATE", item);
     await this.reports(command);
     return command;
   }
 
   /** Takes a remediation and carries it out. */
-  async remedies(end: End = { end: "SUCCEEDED", summary: "restarted it" }): Promise<CommandPayload> {
-    const command = await this.begins();
+  async remedies(item: string, end: End = { end: "SUCCEEDED", summary: "restarted it" }): Promise<CommandPayload> {
+    const command = await this.begins(item);
     await this.reports(command, end);
     return command;
   }

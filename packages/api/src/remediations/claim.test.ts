@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newId } from "../kernel/ids.js";
+import { RepairShop } from "./testing/repair-shop.js";
+
+/** Two replicas of one installation; an agent on each. */
+let shop: RepairShop;
+let other: RepairShop;
+beforeAll(async () => {
+  shop = await RepairShop.open();
+  other = await RepairShop.open({ database: shop.server.database });
+});
+afterAll(async () => {
+  await other[Symbol.asyncDispose]();
+  await shop[Symbol.asyncDispose]();
+});
+
+const newItem = () => `web-${newId().slice(0, 8)}`;
+
+test("two replicas race for one target 20 times: one run is claimed each time, and the token only grows", async () => {
+  const item = newItem();
+  const probeId = await shop.probe();
+  const incidentId = await shop.fails(probeId, item);
+  const tokens: number[] = [];
+  for (let round = 0; round < 20; round++) {
+    const { run } = await shop.request({ incidentId });
+    const answers = await Promise.all([shop, other, shop, other].map((replica) => replica.approve(run!.id)));
+    expect(answers.filter(({ refused }) => !refused)).toHaveLength(1);
+    const command = await shop.agent.begins(item);
+    tokens.push(command.fencingToken);
+    await shop.agent.reports(command, { end: "FAILED" });
+    await shop.becomes(run!.id, "FAILED");
+  }
+  expect(tokens).toEqual(tokens.map((_, i) => i + 1));
+  expect(shop.agent.received("REMEDIATE")).toHaveLength(20);
+});
+
+test("two replicas race to ask for one target: one run is made, and the others are told which", async () => {
+  const incidentId = await shop.fails(await shop.probe(), newItem());
+  const answers = await Promise.all([shop, other, shop, other].map((replica) => replica.request({ incidentId })));
+  const made = answers.filter(({ run }) => run);
+  expect(made).toHaveLength(1);
+  for (const { refused } of answers.filter(({ run }) => !run))
+    expect(refused).toMatchObject({ code: "CONFLICT", message: expect.stringContaining(made[0]!.run!.id) });
+});
+
+test("approvals of a whole group race on two replicas: never more than the share is claimed", async () => {
+  const { data } = await shop.server.ask(
+    'mutation { createService(input: { name: "shop" }) { service { id } userErrors { message } } }',
+  );
+  const probeId = await shop.probe({ serviceId: data.createService.service.id });
+  const requested = await Promise.all(
+    Array.from(
+      { length: 8 },
+      async () => (await shop.request({ incidentId: await shop.fails(probeId, newItem()) })).run!,
+    ),
+  );
+  const answers = await Promise.all(requested.map(({ id }, i) => [shop, other][i % 2]!.approve(id)));
+  expect(answers.filter(({ refused }) => !refused)).toHaveLength(1);
+  const [refused] = answers.flatMap(({ refused }) => refused ?? []);
+  expect(refused!.message).toMatch(/^blast-radius: 1 of the 8 targets of service shop/);
+});
+
+test("a lock that somebody holds refuses, and one whose lease is over does not", async () => {
+  const item = newItem();
+  const { run } = await shop.request({ incidentId: await shop.fails(await shop.probe(), item) });
+  await shop.sql(
+    `INSERT INTO target_locks (agent_id, target, fencing_token, run_id, lease_until)
+     VALUES ($1, $2, 41, gen_random_uuid(), now() + interval '1 hour')`,
+    [shop.agent.id, `docker/${item}`],
+  );
+  expect((await shop.approve(run!.id)).refused!.message).toMatch(/^target-locked: run [0-9a-f-]+ holds docker/);
+  await shop.sql("UPDATE target_locks SET lease_until = now() WHERE target = $1", [`docker/${item}`]);
+  expect((await shop.approve(run!.id)).refused).toBeUndefined();
+  expect(await shop.agent.begins(item)).toMatchObject({ fencingToken: 42 });
+});
+
+describe("the kill switch", () => {
+  const pause = (input: string) =>
+    other.server.ask(
+      `mutation { pauseProcessing(input: { ${input} }) { processing { paused reason owner until } userErrors { message } } }`,
+    );
+  const resume = () => shop.server.ask("mutation { resumeProcessing(input: {}) { processing { paused } } }");
+
+  test("pulled on one replica it holds on the other; what runs goes on", async () => {
+    const probeId = await shop.probe();
+    const running = await shop.begun(probeId, newItem());
+    const { run } = await shop.request({ incidentId: await shop.fails(await shop.probe(), newItem()) });
+    expect((await pause('reason: "migration"')).data.pauseProcessing.processing).toMatchObject({
+      paused: true,
+      reason: "migration",
+      until: null,
+    });
+    expect((await shop.approve(run!.id)).refused).toMatchObject({
+      code: "REFUSED_BY_POLICY",
+      message: expect.stringMatching(/^processing-paused: .*migration/),
+    });
+    await shop.agent.reports(running.command, { end: "FAILED" });
+    await shop.becomes(running.runId, "FAILED");
+    expect((await resume()).data.resumeProcessing.processing).toEqual({ paused: false });
+    expect((await shop.approve(run!.id)).refused).toBeUndefined();
+  });
+
+  test("a pause with an end resumes by itself, and is none from that moment", async () => {
+    await pause('reason: "short", for: "1s"');
+    await expect
+      .poll(
+        async () =>
+          (
+            await shop.sql("SELECT type, actor FROM events WHERE type LIKE 'processing.%' ORDER BY seq DESC LIMIT 1")
+          )[0],
+        {
+          timeout: 5000,
+        },
+      )
+      .toEqual({ type: "processing.resumed", actor: "remediation" });
+    const { data } = await shop.server.ask("{ processing { paused reason } }");
+    expect(data.processing).toEqual({ paused: false, reason: null });
+  });
+
+  test("takes at most a week, and a reason", async () => {
+    const { data } = await pause('reason: " ", for: "8d"');
+    expect(data.pauseProcessing.userErrors).toHaveLength(2);
+  });
+});
