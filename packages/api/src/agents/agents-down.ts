@@ -81,7 +81,12 @@ async function signal(act: Act, downed: Named[], upped: Named[]): Promise<void> 
   const covering = isMass ? (mass ?? raised[0]!.incident.id) : null;
   downed.forEach((agent) => {
     const incidentId = covering ?? raised[own.indexOf(own.find(({ id }) => id === agent.id)!)]!.incident.id;
-    act.emit({ type: "agent.down", summary: `Agent "${agent.name}" went silent`, incidentId, payload: { agentId: agent.id } });
+    act.emit({
+      type: "agent.down",
+      summary: `Agent "${agent.name}" went silent`,
+      incidentId,
+      payload: { agentId: agent.id },
+    });
   });
   for (const { id, name } of upped)
     act.emit({ type: "agent.up", summary: `Agent "${name}" is back`, incidentId: covering, payload: { agentId: id } });
@@ -92,7 +97,9 @@ async function signal(act: Act, downed: Named[], upped: Named[]): Promise<void> 
 }
 
 /** How things stand: agents that are down, the open incident of a mass loss, and revoked agents whose incident is open. */
-async function overview({ client }: Act): Promise<{ enrolled: number; down: Named[]; mass: string | null; gone: Named[] }> {
+async function overview({
+  client,
+}: Act): Promise<{ enrolled: number; down: Named[]; mass: string | null; gone: Named[] }> {
   const { rows } = await client.query(
     `SELECT (SELECT count(*)::int FROM agents WHERE revoked_at IS NULL) AS enrolled,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'name', name) ORDER BY name), '[]')

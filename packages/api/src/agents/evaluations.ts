@@ -21,10 +21,18 @@ export interface Move extends Touched {
   transition: Transition;
 }
 
+interface Unswept {
+  session: AgentSession;
+  probe: ProbeRow;
+  slots: ProbeSlots;
+}
+
 /** A result that arrives later than this, and than three intervals, is history: it neither pages nor remediates. */
 const LATE_MS = 60_000;
-/** An unchanged state is written this often, so that a busy probe does not make a row version per result. */
+/** An unchanged state is written at most this often, and not twice per interval: no row version per result of a burst. */
 const REFRESH_MS = 1000;
+/** How often the items of a probe are searched for some that are gone. */
+const SWEEP_MS = 1000;
 const GONE: SlotOutcome = {
   status: "NOT_APPLICABLE",
   summary: "the probe no longer reports it",
@@ -37,6 +45,7 @@ export class Evaluations {
   columns = new ResultColumns();
   private touched: Touched[] = [];
   private moves: Move[] = [];
+  private unswept: Unswept[] = [];
   private written: Slot[] = [];
   private now = 0;
 
@@ -57,11 +66,12 @@ export class Evaluations {
         if (probe.enabled && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs)) this.take(session, probe, result, at);
       }
     }
+    for (const unswept of this.unswept) this.sweep(unswept);
   }
 
   /** What may be written: without what belongs to a probe that was deleted in the meantime. */
   async known(act: Act): Promise<{ touched: Touched[]; moves: Move[] }> {
-    const due = this.touched.filter(({ slot }) => isDue(slot, this.now));
+    const due = this.touched.filter(({ slot, probe }) => isDue(slot, probe, this.now));
     // A row that is there, or is not changed, needs no lock: when its probe is deleted it goes with it.
     const risky = new Set([...due.filter(({ slot }) => !slot.state), ...this.moves].map(({ probe }) => probe.id));
     const existing = await lockProbes(act, risky);
@@ -86,6 +96,7 @@ export class Evaluations {
     this.columns = new ResultColumns();
     this.touched = [];
     this.moves = [];
+    this.unswept = [];
     this.written = [];
   }
 
@@ -95,7 +106,9 @@ export class Evaluations {
     const before = slot.next ?? slot.state;
     if (before && at < before.lastAt) return;
     this.move(session, probe, slot, result, at);
-    if (this.now - slots.sweptAt >= 1000) this.sweep(session, probe, slots);
+    if (this.now - slots.sweptAt < SWEEP_MS) return;
+    slots.sweptAt = this.now;
+    this.unswept.push({ session, probe, slots });
   }
 
   private move(session: AgentSession, probe: ProbeRow, slot: Slot, outcome: SlotOutcome, at: number): void {
@@ -107,8 +120,7 @@ export class Evaluations {
   }
 
   /** An item that its probe has not mentioned for long, though it mentions others, is gone. */
-  private sweep(session: AgentSession, probe: ProbeRow, slots: ProbeSlots): void {
-    slots.sweptAt = this.now;
+  private sweep({ session, probe, slots }: Unswept): void {
     if (slots.byItem.size === 1) return;
     const oldest = this.now - reportingDeadlineMs(probe);
     for (const slot of slots.byItem.values()) {
@@ -123,8 +135,8 @@ export class Evaluations {
 const observedAt = ({ clockSkewMs }: AgentSession, { at }: Result, now: number): number =>
   Math.min(at - clockSkewMs, now);
 
-/** A change is written at once, sameness once a second. */
-function isDue({ state, next, writtenAt }: Slot, now: number): boolean {
+/** A change is written at once, sameness now and then. */
+function isDue({ state, next, writtenAt }: Slot, { intervalMs }: ProbeRow, now: number): boolean {
   if (!state || !next) return true;
   return (
     state.status !== next.status ||
@@ -132,6 +144,6 @@ function isDue({ state, next, writtenAt }: Slot, now: number): boolean {
     state.problem !== next.problem ||
     state.attempt !== next.attempt ||
     state.flapping !== next.flapping ||
-    now - writtenAt >= REFRESH_MS
+    now - writtenAt >= Math.max(REFRESH_MS, intervalMs / 2)
   );
 }

@@ -4,6 +4,7 @@ import type { Mark } from "./admit.js";
 import type { AgentSession } from "./agent-session.js";
 import type { Touched } from "./evaluations.js";
 import type { Admitted } from "./ingest.js";
+import type { StoredState } from "./state-cache.js";
 
 const STATUS_NUMBERS = new Map<OutcomeStatus, number>(OUTCOME_STATUSES.map((status, i) => [status, i]));
 
@@ -43,6 +44,11 @@ export class ResultColumns {
     this.summary.push(summary);
     this.metrics.push(json(metrics));
   }
+
+  parameters(): unknown[][] {
+    const { agents, probes, who, what, item, seq, at, ms, status, summary, metrics } = this;
+    return [agents, probes, who, what, item, seq, at, ms, status, summary, metrics];
+  }
 }
 
 /** Locks the marks of these agents, always in the same order. */
@@ -63,26 +69,23 @@ export async function lockMarks(
   );
 }
 
-/** History: one statement for all rows of all agents. */
-export async function insertResults({ client }: Act, columns: ResultColumns): Promise<void> {
-  if (columns.at.length === 0) return;
+/** History and marks: one statement for all rows of all agents. A result is a sign of life too. */
+export async function insertResults({ client }: Act, columns: ResultColumns, admitted: Admitted[]): Promise<void> {
+  if (admitted.length === 0) return;
+  const last = [...new Map(admitted.map((one) => [one.session.agentId, one])).values()];
   await client.query(
-    `INSERT INTO probe_results (at, agent_id, probe_id, item, seq, duration_ms, status, summary, metrics)
+    `WITH marks AS (
+       UPDATE agent_sessions s SET spool_epoch = m.epoch, acked_seq = m.acked, last_seen_at = now()
+       FROM unnest($12::uuid[], $13::uuid[], $14::bigint[]) m(agent_id, epoch, acked) WHERE s.agent_id = m.agent_id)
+     INSERT INTO probe_results (at, agent_id, probe_id, item, seq, duration_ms, status, summary, metrics)
      SELECT to_timestamp(r.at / 1000), ($1::uuid[])[r.who], ($2::uuid[])[r.what], r.item, r.seq, r.ms, r.status, r.summary, r.metrics
      FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::float8[], $8::real[], $9::smallint[], $10::text[], $11::text[])
        AS r(who, what, item, seq, at, ms, status, summary, metrics)`,
     [
-      columns.agents,
-      columns.probes,
-      columns.who,
-      columns.what,
-      columns.item,
-      columns.seq,
-      columns.at,
-      columns.ms,
-      columns.status,
-      columns.summary,
-      columns.metrics,
+      ...columns.parameters(),
+      last.map(({ session }) => session.agentId),
+      last.map(({ admission }) => admission.mark.epoch),
+      last.map(({ admission }) => admission.mark.acked),
     ],
   );
 }
@@ -106,21 +109,6 @@ export async function insertGaps({ client }: Act, admitted: Admitted[]): Promise
   );
 }
 
-/** A result is a sign of life too. */
-export async function saveMarks({ client }: Act, admitted: Admitted[]): Promise<void> {
-  if (admitted.length === 0) return;
-  const last = [...new Map(admitted.map((one) => [one.session.agentId, one])).values()];
-  await client.query(
-    `UPDATE agent_sessions s SET spool_epoch = m.epoch, acked_seq = m.acked, last_seen_at = now()
-     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) m(agent_id, epoch, acked) WHERE s.agent_id = m.agent_id`,
-    [
-      last.map(({ session }) => session.agentId),
-      last.map(({ admission }) => admission.mark.epoch),
-      last.map(({ admission }) => admission.mark.acked),
-    ],
-  );
-}
-
 /** Reads the states of these sessions' agents into their caches. */
 export async function loadStates({ client }: Act, sessions: AgentSession[]): Promise<void> {
   const { rows } = await client.query(
@@ -130,10 +118,9 @@ export async function loadStates({ client }: Act, sessions: AgentSession[]): Pro
      FROM probe_state WHERE agent_id = ANY($1::uuid[])`,
     [sessions.map((session) => session.agentId)],
   );
-  for (const session of sessions) {
-    const own = rows.filter((row) => row.agent_id === session.agentId);
-    session.states.load(own.map(({ agent_id, probeId, item, ...state }) => ({ probeId, item, state })));
-  }
+  const byAgent = new Map(sessions.map((session) => [session.agentId, [] as StoredState[]]));
+  for (const { agent_id, probeId, item, ...state } of rows) byAgent.get(agent_id)!.push({ probeId, item, state });
+  for (const session of sessions) session.states.load(byAgent.get(session.agentId)!);
 }
 
 /** Keeps these probes from being deleted until the transaction ends. @returns those that still are */

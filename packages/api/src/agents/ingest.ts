@@ -8,7 +8,7 @@ import type { AgentSession } from "./agent-session.js";
 import { applySignals } from "./apply-signals.js";
 import { Evaluations } from "./evaluations.js";
 import { Gather } from "./gather.js";
-import { insertGaps, insertResults, loadStates, lockMarks, saveMarks, saveStates } from "./ingest.store.js";
+import { insertGaps, insertResults, loadStates, lockMarks, saveStates } from "./ingest.store.js";
 import type { ProbeCatalogue } from "./probe-catalogue.js";
 import type { Sessions } from "./sessions.js";
 
@@ -98,9 +98,8 @@ export class Ingest {
     const unread = [...new Set(admitted.map(({ session }) => session))].filter((session) => !session.states.loaded);
     if (unread.length > 0) await loadStates(tools, unread);
     evaluations.evaluate(admitted, tools.now.getTime());
-    await insertResults(tools, evaluations.columns);
+    await insertResults(tools, evaluations.columns, admitted);
     await insertGaps(tools, admitted);
-    await saveMarks(tools, admitted);
     const { touched, moves } = await evaluations.known(tools);
     await saveStates(tools, touched);
     await applySignals(tools, moves);

@@ -35,7 +35,7 @@ async function findMissing(act: Act, watchedMs: number): Promise<number> {
     `SELECT a.id AS "agentId", a.name AS agent, p.id AS "probeId", p.name AS probe, p.kind, p.service_id AS "serviceId",
        (SELECT max(s.last_at) FROM probe_state s WHERE s.agent_id = a.id AND s.probe_id = p.id) AS "lastAt"
      FROM agents a JOIN probes p ON ${ASSIGNED} AND (p.rules ->> 'missing')::boolean
-     WHERE a.status = 'ONLINE' AND a.connected_at < ${AGO} AND p.updated_at < ${AGO} AND ${DEADLINE} <= $1
+     WHERE a.status = 'ONLINE' AND a.connected_at < ${AGO} AND p.updated_at < ${AGO} AND ${DEADLINE} <= $1::float8
        AND NOT ${FRESH}
        AND NOT EXISTS (SELECT FROM missing_results m WHERE m.agent_id = a.id AND m.probe_id = p.id)
      FOR KEY SHARE OF p`,

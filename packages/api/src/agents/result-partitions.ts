@@ -48,7 +48,9 @@ function make(app: App, hour: number): Promise<void> {
       `WITH moved AS (DELETE FROM ${LATE} WHERE at >= ${bounds[0]} AND at < ${bounds[1]} RETURNING *)
        INSERT INTO ${name} SELECT * FROM moved`,
     );
-    await client.query(`ALTER TABLE probe_results ATTACH PARTITION ${name} FOR VALUES FROM (${bounds[0]}) TO (${bounds[1]})`);
+    await client.query(
+      `ALTER TABLE probe_results ATTACH PARTITION ${name} FOR VALUES FROM (${bounds[0]}) TO (${bounds[1]})`,
+    );
   });
 }
 

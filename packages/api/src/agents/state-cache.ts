@@ -16,6 +16,13 @@ export interface Slot {
 
 export type SlotOutcome = Pick<Result, "status" | "summary" | "metrics" | "evidence">;
 
+/** A row of the table. */
+export interface StoredState {
+  probeId: string;
+  item: string;
+  state: SignalState;
+}
+
 export interface ProbeSlots {
   byItem: Map<string, Slot>;
   /** When items that the probe no longer mentions were last looked for. */
@@ -30,7 +37,7 @@ export class StateCache {
   loaded = false;
   private readonly byProbe = new Map<string, ProbeSlots>();
 
-  load(rows: Iterable<{ probeId: string; item: string; state: SignalState }>): void {
+  load(rows: Iterable<StoredState>): void {
     this.byProbe.clear();
     for (const { probeId, item, state } of rows) {
       this.slotsOf(probeId).byItem.set(item, { item, state, next: undefined, outcome: undefined, writtenAt: 0 });
