@@ -113,8 +113,8 @@ export class AgentSession implements AsyncGenerator<SessionMessage, void, void> 
   private push(message: SessionMessage): void {
     if (this.ended) return;
     const resolve = this.waiting.shift();
-    if (resolve) return resolve({ done: false, value: message });
-    this.pending = this.pending ? merge(this.pending, message) : message;
+    if (resolve) resolve({ done: false, value: message });
+    else this.pending = this.pending ? merge(this.pending, message) : message;
   }
 }
 

@@ -30,8 +30,8 @@ interface Named {
  *
  * While at least 5 agents and 20 % of all enrolled are down there is one incident for all of them instead of one for each:
  * those already open are resolved in its favour, and when fewer are down it resolves and each one left gets its own.
- * An incident that a person resolves stays resolved until its agent was up again; an agent that is not coming back is
- * revoked.
+ * An incident that a person resolves stays resolved until its agent was up again, that of a mass loss until another agent
+ * goes; one that is not coming back is revoked.
  */
 export const agentsDown = (app: App, watch: Watch, { downAfterMs, graceMs, everyMs }: DownOptions): Module => ({
   name: "agents down",
@@ -74,26 +74,24 @@ async function declareUp({ client }: Act, downAfterMs: number): Promise<Named[]>
 async function signal(act: Act, downed: Named[], upped: Named[]): Promise<void> {
   const { enrolled, down, mass, gone } = await overview(act);
   const isMass = down.length >= MASS_COUNT && down.length >= enrolled * MASS_SHARE;
-  if (downed.length + upped.length + gone.length === 0 && isMass === (mass !== null)) return;
-  const own = isMass ? [] : mass ? down : downed;
-  const wanted: NewIncident[] = isMass && !mass ? [massIncident(down, enrolled)] : own.map(downIncident);
-  const raised = await raiseMany(act, wanted);
-  const covering = isMass ? (mass ?? raised[0]!.incident.id) : null;
-  downed.forEach((agent) => {
-    const incidentId = covering ?? raised[own.indexOf(own.find(({ id }) => id === agent.id)!)]!.incident.id;
-    act.emit({
-      type: "agent.down",
-      summary: `Agent "${agent.name}" went silent`,
-      incidentId,
-      payload: { agentId: agent.id },
-    });
-  });
+  const massEnds = mass !== null && !isMass;
+  if (downed.length + upped.length + gone.length === 0 && !massEnds) return;
+
+  const single = isMass ? [] : massEnds ? down : downed;
+  const raised = await raiseMany(act, isMass && !mass ? [massIncident(down, enrolled)] : single.map(downIncident));
+  const massId = isMass ? (mass ?? raised[0]!.incident.id) : null;
+  const incidentOf = new Map(single.map(({ id }, i) => [id, raised[i]!.incident.id]));
+  for (const { id, name } of downed) {
+    const incidentId = massId ?? incidentOf.get(id)!;
+    act.emit({ type: "agent.down", summary: `Agent "${name}" went silent`, incidentId, payload: { agentId: id } });
+  }
   for (const { id, name } of upped)
-    act.emit({ type: "agent.up", summary: `Agent "${name}" is back`, incidentId: covering, payload: { agentId: id } });
+    act.emit({ type: "agent.up", summary: `Agent "${name}" is back`, incidentId: massId, payload: { agentId: id } });
+
   await resolveOpen(act, upped, "The agent is back");
   await resolveOpen(act, gone, "The agent was revoked");
   if (isMass) await resolveOpen(act, down, "Many agents are down at once: they have one incident together");
-  else if (mass) await resolveMany(act, [mass], "Fewer agents are down; those that are left have an incident each");
+  if (massEnds) await resolveMany(act, [mass], "Fewer agents are down; those that are left have an incident each");
 }
 
 /** How things stand: agents that are down, the open incident of a mass loss, and revoked agents whose incident is open. */

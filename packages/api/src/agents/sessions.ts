@@ -150,14 +150,19 @@ export class Sessions {
 
   private close(session: AgentSession, verdict: Exclude<SessionVerdict, "CURRENT">): void {
     session.end();
-    if (verdict === "REVOKED") return session.connection.close(CLOSE.REVOKED, "the agent was revoked");
-    session.connection.close(CLOSE.SUPERSEDED, SUPERSEDED);
-    const { name, agentId } = session;
+    if (verdict === "REVOKED") session.connection.close(CLOSE.REVOKED, "the agent was revoked");
+    else {
+      session.connection.close(CLOSE.SUPERSEDED, SUPERSEDED);
+      this.record(session);
+    }
+  }
+
+  private record({ name, agentId, connection }: AgentSession): void {
     act(systemScope(this.app, "agents"), async ({ emit }) =>
       emit({
         type: "agent.superseded",
         summary: `A newer connection of agent "${name}" took over; is the same identity in use on two hosts?`,
-        payload: { agentId, connectionId: session.connection.id },
+        payload: { agentId, connectionId: connection.id },
       }),
     ).catch((error) => this.app.log.warn({ err: error, agentId }, "a superseded session could not be recorded"));
   }

@@ -1,0 +1,132 @@
+import { expect, test } from "vitest";
+import type { App } from "../kernel/app.js";
+import { systemClock } from "../kernel/clock.js";
+import { type TestApp, testApp } from "../kernel/testing/test-app.js";
+import { agentsDown } from "./agents-down.js";
+import { givenAgents, hearOf } from "./testing/given.js";
+import { sql } from "./testing/sql.js";
+import { Watch } from "./watch.js";
+
+const DOWN_MS = 60_000;
+const GRACE_MS = 90_000;
+
+/** The module on a replica that has been watching for so long. */
+function replica(app: App, watchedMs = 3_600_000) {
+  let now = 0;
+  const watch = new Watch({ ...systemClock, monotonic: () => now });
+  watch.begin();
+  now = watchedMs;
+  return agentsDown(app, watch, { downAfterMs: DOWN_MS, graceMs: GRACE_MS, everyMs: 1000 });
+}
+
+const open = (app: TestApp) =>
+  sql({ app }, "SELECT title, severity, category, status FROM incidents WHERE status <> 'RESOLVED' ORDER BY title");
+const statuses = async (app: TestApp) =>
+  Object.fromEntries((await sql({ app }, "SELECT name, status FROM agents")).map((row) => [row.name, row.status]));
+const events = async (app: TestApp) =>
+  (await sql({ app }, "SELECT type FROM events ORDER BY seq")).map((row) => row.type);
+const numbered = (count: number, prefix = "a") => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+
+test("an agent that is silent for too long is down, and its incident resolves when it is back", async () => {
+  await using app = await testApp();
+  const [silent] = await givenAgents(app, ["silent"], { silentMs: DOWN_MS + 1000 });
+  await givenAgents(app, ["quiet"], { silentMs: DOWN_MS - 10_000, status: "OFFLINE" });
+  const module = replica(app);
+  await module.step();
+  expect(await statuses(app)).toEqual({ silent: "DOWN", quiet: "OFFLINE" });
+  expect(await open(app)).toEqual([
+    { title: "Agent silent is down", severity: "P2", category: "MONITORING", status: "TRIGGERED" },
+  ]);
+  await hearOf(app, [silent!]);
+  await module.step();
+  expect(await statuses(app)).toEqual({ silent: "ONLINE", quiet: "OFFLINE" });
+  expect(await open(app)).toEqual([]);
+  expect(await events(app)).toEqual(["incident.raised", "agent.down", "agent.up", "incident.resolved"]);
+});
+
+test("of two replicas that look at once only one says it", async () => {
+  await using app = await testApp();
+  await givenAgents(app, ["silent"], { silentMs: DOWN_MS * 2 });
+  await Promise.all([replica(app), replica(app), replica(app)].map((module) => module.step()));
+  expect(await events(app)).toEqual(["incident.raised", "agent.down"]);
+});
+
+test("nobody is down before the replica has watched for the full grace, nor while it cannot", async () => {
+  await using app = await testApp();
+  await givenAgents(app, ["silent"], { silentMs: DOWN_MS * 2 });
+  await replica(app, GRACE_MS - 1).step();
+  expect(await statuses(app)).toEqual({ silent: "ONLINE" });
+  await agentsDown(app, new Watch(systemClock), { downAfterMs: 1, graceMs: 1, everyMs: 1 }).step();
+  expect(await statuses(app)).toEqual({ silent: "ONLINE" });
+});
+
+test("watching begins anew after it was lost", () => {
+  let now = 0;
+  const watch = new Watch({ ...systemClock, monotonic: () => now });
+  expect(watch.watchedMs).toBe(0);
+  watch.begin();
+  now = 500;
+  watch.begin();
+  expect(watch.watchedMs).toBe(500);
+  watch.lost();
+  now = 600;
+  watch.begin();
+  now = 700;
+  expect(watch.watchedMs).toBe(100);
+});
+
+test("many agents lost at once are one incident, which names them", async () => {
+  await using app = await testApp();
+  await givenAgents(app, numbered(15, "up"));
+  await givenAgents(app, numbered(5, "lost"), { silentMs: DOWN_MS * 2 });
+  await replica(app).step();
+  expect(await open(app)).toMatchObject([{ title: "5 of 20 agents are down", severity: "P1" }]);
+  const [{ evidence }] = (await sql({ app }, "SELECT evidence FROM incidents")) as [{ evidence: object }];
+  expect(evidence).toEqual({ count: 5, enrolled: 20, agents: numbered(5, "lost") });
+  expect((await events(app)).filter((type) => type === "agent.down")).toHaveLength(5);
+});
+
+test.each([
+  ["four", 4, 4],
+  ["a small share", 5, 26],
+])("%s are lost one by one", async (_, lost, enrolled) => {
+  await using app = await testApp();
+  await givenAgents(app, numbered(enrolled - lost, "up"));
+  await givenAgents(app, numbered(lost, "lost"), { silentMs: DOWN_MS * 2 });
+  await replica(app).step();
+  expect(await open(app)).toHaveLength(lost);
+});
+
+test("a loss that grows becomes one incident, and one that shrinks leaves an incident for each that is left", async () => {
+  await using app = await testApp();
+  const ids = await givenAgents(app, numbered(10));
+  const module = replica(app);
+  await hearOf(app, ids.slice(0, 3), DOWN_MS * 2);
+  await module.step();
+  expect(await open(app)).toHaveLength(3);
+  await hearOf(app, ids.slice(3, 7), DOWN_MS * 2);
+  await module.step();
+  expect(await open(app)).toMatchObject([{ title: "7 of 10 agents are down" }]);
+  await hearOf(app, ids.slice(7, 8), DOWN_MS * 2);
+  await module.step();
+  expect(await open(app)).toMatchObject([{ title: "7 of 10 agents are down" }]);
+  await hearOf(app, ids.slice(0, 6));
+  await module.step();
+  expect((await open(app)).map((row) => row.title)).toEqual(["Agent a6 is down", "Agent a7 is down"]);
+  await hearOf(app, ids);
+  await module.step();
+  expect(await open(app)).toEqual([]);
+});
+
+test("revoking agents resolves what their silence raised", async () => {
+  await using app = await testApp();
+  const ids = await givenAgents(app, numbered(6), { silentMs: DOWN_MS * 2 });
+  const module = replica(app);
+  await module.step();
+  await sql({ app }, "UPDATE agents SET status = 'REVOKED', revoked_at = now() WHERE id = ANY($1)", [ids.slice(1)]);
+  await module.step();
+  expect(await open(app)).toMatchObject([{ title: "Agent a0 is down" }]);
+  await sql({ app }, "UPDATE agents SET status = 'REVOKED', revoked_at = now()");
+  await module.step();
+  expect(await open(app)).toEqual([]);
+});
