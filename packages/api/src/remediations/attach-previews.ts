@@ -28,6 +28,7 @@ export async function attachPreviews(act: Act): Promise<number> {
     previewed.map((run) => ({ run, ...told(run) })),
   );
   for (const event of events) act.emit(event);
+  if (previewed.length > 0) act.hint("previews");
   return previewed.length;
 }
 

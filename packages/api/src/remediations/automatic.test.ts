@@ -181,3 +181,33 @@ test("while processing is paused nothing begins and the incident says so; what w
   await shop.agent.previews(item);
   await shop.agent.remedies(item, { end: "FAILED" });
 });
+
+test("what recovers before automation begins is left in peace", async () => {
+  const item = newItem();
+  const probeId = await shop.probe();
+  await shop.automate(probeId);
+  const incidentId = await shop.fails(probeId, item);
+  const preview = await shop.agent.takes("PREVIEW", item);
+  await shop.agent.observes(probeId, "OK", item);
+  await shop.event(incidentId, "incident.resolved");
+  const result = { possible: true, actions: ["restart it"], refusals: [] };
+  await shop.agent.reports(preview, { end: "SUCCEEDED", result });
+  const [run] = await shop.runsOf(incidentId);
+  expect((await shop.becomes(run!.id, "CANCELLED")).summary).toContain("recovered before automation began");
+});
+
+test("a run whose policy was taken away waits for a person", async () => {
+  const item = newItem();
+  const probeId = await shop.probe();
+  await shop.automate(probeId);
+  const incidentId = await shop.fails(probeId, item);
+  const preview = await shop.agent.takes("PREVIEW", item);
+  await shop.automate(probeId, { mode: "APPROVAL" });
+  await shop.agent.reports(preview, { end: "SUCCEEDED", result: { possible: true, actions: [], refusals: [] } });
+  await shop.event(incidentId, "remediation.previewed");
+  await rounds();
+  const [run] = await shop.runsOf(incidentId);
+  expect(run).toMatchObject({ status: "AWAITING_APPROVAL" });
+  expect((await shop.approve(run!.id)).refused).toBeUndefined();
+  await shop.agent.remedies(item, { end: "FAILED" });
+});

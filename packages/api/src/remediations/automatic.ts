@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, isNotNull, sql } from "drizzle-orm";
 import type { ProbeRow } from "../agents/probe.table.js";
 import type { Module } from "../engine/engine.js";
 import { type App, systemScope } from "../kernel/app.js";
@@ -7,9 +7,13 @@ import { type Act, act } from "../kernel/command.js";
 import { readPreview } from "./attach-previews.js";
 import { wouldAllow } from "./claim.js";
 import { STABILITY_MS } from "./limits.js";
-import { moveRuns } from "./move-runs.js";
+import { type Move, moveRuns } from "./move-runs.js";
 import { recordRefusals } from "./refusals.js";
-import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
+import {
+  remediationPolicies as policies,
+  type RemediationRunRow,
+  remediationRuns as runs,
+} from "./remediation.table.js";
 import { resolveRemedy, withItem } from "./remediation-kind.js";
 import { openRuns, type Plan } from "./request.js";
 import { type Refusal, refusal } from "./safety.js";
@@ -41,6 +45,9 @@ export function proposeRuns(app: App): Module {
   };
 }
 
+/** Believed to be bad, and bad when last seen: what has begun to recover is left in peace. */
+const IS_BAD = "p.rules->'raiseOn' ? s.hard_status AND p.rules->'raiseOn' ? s.status";
+
 interface Candidate {
   agentId: string;
   agentName: string;
@@ -60,7 +67,7 @@ async function findCandidates({ database }: App, after: Position | null): Promis
             s.item, i.id AS "incidentId", p.remediation
      FROM remediation_policies pol
      JOIN probes p ON p.id = pol.probe_id AND p.enabled
-     JOIN probe_state s ON s.probe_id = p.id AND s.incident_id IS NOT NULL AND p.rules->'raiseOn' ? s.hard_status
+     JOIN probe_state s ON s.probe_id = p.id AND s.incident_id IS NOT NULL AND ${IS_BAD}
      JOIN agents a ON a.id = s.agent_id
      JOIN incidents raised ON raised.id = s.incident_id
      JOIN incidents i ON i.id = coalesce(raised.merged_into_id, raised.id)
@@ -117,22 +124,18 @@ export const startAutomaticRuns = (app: App): Module => ({
   name: "start automatic remediations",
   batch: BATCH,
   everyMs: 1000,
-  wakeOn: (topic) => topic === "events",
+  wakeOn: (topic) => topic === "previews",
   step: () => act(systemScope(app, POLICY), startPreviewed),
 });
 
 async function startPreviewed(act: Act): Promise<number> {
-  const waiting = await act.db
-    .select()
-    .from(runs)
-    .where(and(eq(runs.status, "AWAITING_APPROVAL"), eq(runs.automatic, true), sql`${runs.preview} is not null`))
-    .orderBy(runs.requestedAt)
-    .limit(BATCH)
-    .for("update", { skipLocked: true });
+  const waiting = await lockPreviewed(act);
   if (waiting.length === 0) return 0;
-  const unfit = waiting.flatMap((run) => unfitPreview(run) ?? []);
-  await moveRuns(act, unfit.map(refusedByPreview));
-  const fit = waiting.filter((run) => !unfit.some(({ run: { id } }) => id === run.id));
+  const over = waiting.filter(({ isOver }) => isOver).map(({ run }) => run);
+  const ready = waiting.filter(({ isOver, isBad }) => !isOver && isBad).map(({ run }) => run);
+  const unfit = ready.flatMap((run) => unfitPreview(run) ?? []);
+  await moveRuns(act, [...over.map(recovered), ...unfit.map(refusedByPreview)]);
+  const fit = ready.filter((run) => !unfit.some(({ run: { id } }) => id === run.id));
   const { decisions, queued } = await startRuns(act, fit, "automation");
   await recordRefusals(
     act,
@@ -141,8 +144,32 @@ async function startPreviewed(act: Act): Promise<number> {
       return decision.allowed || !incidentId ? [] : { incidentId, refusal: decision };
     }),
   );
-  return unfit.length + queued.length;
+  return over.length + unfit.length + queued.length;
 }
+
+/** With what is true of their trouble by now. A run whose policy was taken away waits for a person. */
+function lockPreviewed({ db }: Act): Promise<{ run: RemediationRunRow; isBad: boolean; isOver: boolean }[]> {
+  const state = (condition: string) => sql<boolean>`exists (
+    select from probe_state s join probes p on p.id = s.probe_id
+    where s.agent_id = ${runs.agentId} and s.probe_id = ${runs.probeId} and s.item = ${runs.item} and ${sql.raw(condition)})`;
+  return db
+    .select({
+      run: runs,
+      isBad: state(IS_BAD),
+      isOver: sql<boolean>`not ${state("p.rules->'raiseOn' ? s.hard_status")}`,
+    })
+    .from(runs)
+    .innerJoin(policies, and(eq(policies.probeId, runs.probeId), eq(policies.mode, "AUTOMATIC")))
+    .where(and(eq(runs.status, "AWAITING_APPROVAL"), eq(runs.automatic, true), isNotNull(runs.preview)))
+    .orderBy(runs.requestedAt)
+    .limit(BATCH)
+    .for("update", { of: runs, skipLocked: true });
+}
+
+const recovered = ({ id, target }: RemediationRunRow): Move => {
+  const summary = `${target} recovered before automation began`;
+  return { id, to: "CANCELLED", summary, event: { type: "remediation.cancelled", summary } };
+};
 
 interface Unfit {
   run: RemediationRunRow;
@@ -156,9 +183,9 @@ function unfitPreview(run: RemediationRunRow): Unfit | null {
   return { run, refusal: refusal("not-automatic", `${why}. A person has to look.`) };
 }
 
-const refusedByPreview = ({ run, refusal: { message, rule } }: Unfit) => ({
+const refusedByPreview = ({ run, refusal: { message, rule } }: Unfit): Move => ({
   id: run.id,
-  to: "REFUSED" as const,
+  to: "REFUSED",
   summary: message,
   event: { type: "remediation.refused", summary: message, payload: { rule } },
 });

@@ -1,7 +1,6 @@
 import type { Act } from "../kernel/command.js";
 import { CLOCK_TOLERANCE_MS, DEFAULT_POLICY, START_WITHIN_MS } from "./limits.js";
-import type { Remedy } from "./remediation-kind.js";
-import { manifestOf } from "./remediation-kind.js";
+import { declarationsOf } from "./remediation-kind.js";
 import { ACTING_RUN_STATUSES } from "./run.state.js";
 import { type Decision, type Facts, judge, refusal, type Verdict } from "./safety.js";
 
@@ -156,7 +155,7 @@ function factsOf(
   row: FactRow,
   common: Pick<Facts, "now" | "by" | "processing">,
 ): Facts {
-  const manifest: Remedy["manifest"] = manifestOf(kind);
+  const manifest = declarationsOf(kind);
   return {
     ...common,
     kind,

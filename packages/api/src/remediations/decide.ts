@@ -24,7 +24,8 @@ export const approveRemediation = command({
   input,
   async run(act, { id, reason = null }): Promise<{ run: RemediationRunRow; refusal: AppError | null }> {
     const run = await lockRun(act, id, "approve", ["AWAITING_APPROVAL"]);
-    const by = { person: act.scope.principal.name, reason };
+    const { kind, name } = act.scope.principal;
+    const by = kind === "token" ? { person: name, reason } : "automation";
     const { decisions, queued } = await startRuns(act, [run], by);
     const decision = decisions[0]!;
     if (decision.allowed) return { run: queued[0]!, refusal: null };

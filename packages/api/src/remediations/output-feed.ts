@@ -10,11 +10,13 @@ import { remediationRuns as runs } from "./remediation.table.js";
 const CHUNKS = 50;
 const POLL_MS = 1000;
 
+interface Progress {
+  commandId: string | null;
+  ended: boolean;
+}
+
 /** Where the output of a run stands. It ends with its command: the agent reports the end after the last of the output. */
-export async function readProgress(
-  db: Db,
-  runId: string,
-): Promise<{ commandId: string | null; ended: boolean } | null> {
+async function readProgress(db: Db, runId: string): Promise<Progress | null> {
   const [run] = await db
     .select({ commandId: runs.commandId, finishedAt: runs.finishedAt, endedAt: commands.endedAt })
     .from(runs)
@@ -23,13 +25,19 @@ export async function readProgress(
   return run ? { commandId: run.commandId, ended: run.finishedAt !== null || run.endedAt !== null } : null;
 }
 
-/** One page of a run's output after a chunk; `ended` when nothing can follow it. */
-export async function readOutputPage(db: Db, runId: string, after: number, first: number): Promise<OutputPage | null> {
-  // Read before the chunks: what is written in between makes the page incomplete, never an end too early.
-  const progress = await readProgress(db, runId);
-  if (!progress) return null;
+/**
+ * One page of a run's output after a chunk; `ended` when nothing can follow it. `progress` must have been read before:
+ * what is written in between makes the page incomplete, never an end too early.
+ */
+async function readPage(db: Db, progress: Progress, after: number, first: number): Promise<OutputPage> {
   const chunks = progress.commandId ? await readOutput(db, progress.commandId, after, first) : [];
   return { chunks, ended: progress.ended && chunks.length < first };
+}
+
+/** The same as a query; null when there is no such run. */
+export async function readOutputPage(db: Db, runId: string, after: number, first: number): Promise<OutputPage | null> {
+  const progress = await readProgress(db, runId);
+  return progress && readPage(db, progress, after, first);
 }
 
 /**
@@ -40,6 +48,7 @@ class OutputFeed {
   private readonly readers = new Set<OutputReader>();
   private bell = new AbortController();
   private serving = false;
+  private commandId: string | null = null;
 
   constructor(
     private readonly app: App,
@@ -81,9 +90,9 @@ class OutputFeed {
     this.onIdle();
   }
 
-  /** The command's topic is not known before the run is approved, so every output hint rings; there are few. */
+  /** Each step of the run hints with its own id, so the command's is known in time. */
   private hears(topic: string): boolean {
-    return topic === "commands" || topic.startsWith("output:");
+    return topic === `output:${this.runId}` || topic === `output:${this.commandId}`;
   }
 
   /** @returns whether some reader got a page */
@@ -91,8 +100,11 @@ class OutputFeed {
     const waiting = [...this.readers].filter((reader) => reader.isWaiting);
     if (waiting.length === 0) return false;
     const after = Math.min(...waiting.map((reader) => reader.after));
-    const page = await readOutputPage(this.app.database.db, this.runId, after, CHUNKS);
-    return waiting.map((reader) => reader.offer(page ?? { chunks: [], ended: true })).includes(true);
+    const { db } = this.app.database;
+    const progress = (await readProgress(db, this.runId)) ?? { commandId: null, ended: true };
+    this.commandId = progress.commandId;
+    const page = await readPage(db, progress, after, CHUNKS);
+    return waiting.map((reader) => reader.offer(page)).includes(true);
   }
 }
 

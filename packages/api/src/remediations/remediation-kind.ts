@@ -39,6 +39,21 @@ export function manifestOf(kind: string): RemediationManifest {
   );
 }
 
+/** What a run of a kind that this server does not know any more is taken for: the worst. */
+const UNKNOWN_KIND = {
+  risk: "R3",
+  idempotent: false,
+  reversible: "its plugin is not known",
+  timeoutMs: 10 * 60_000,
+  verify: { withinMs: 60_000 },
+} as const;
+
+/** The declarations of a kind that was checked when its run was made. */
+export const declarationsOf = (
+  kind: string,
+): Pick<RemediationManifest, "risk" | "idempotent" | "reversible" | "timeoutMs"> & { verify: { withinMs: number } } =>
+  findRemediation(kind) ?? UNKNOWN_KIND;
+
 /** Puts the failing item where the probe's remediation says `{item}`. */
 export function withItem(input: unknown, item: string): unknown {
   if (typeof input === "string") return input.replaceAll("{item}", item);

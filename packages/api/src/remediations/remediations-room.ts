@@ -14,7 +14,7 @@ export const remediationModules = (app: App): Module[] => [
   sweep(app, "attach previews", attachPreviews, ["commands"]),
   startAutomaticRuns(app),
   proposeRuns(app),
-  sweep(app, "watch whether fixes hold", watchFixes, ["states", "events"]),
+  sweep(app, "watch whether fixes hold", watchFixes, ["states"]),
   sweep(app, "note late reports of given-up runs", noteLateReports, ["commands"]),
   sweep(app, "resume processing when its pause is over", resumeExpired, []),
 ];

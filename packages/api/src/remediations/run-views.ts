@@ -1,4 +1,3 @@
-import { findRemediation } from "@poppo-ops/plugins/manifests";
 import type { CommandEnd } from "@poppo-ops/plugins/wire";
 import { and, eq, isNull, lt, ne, or, sql } from "drizzle-orm";
 import { agentCommands, agentSessions, agents } from "../agents/agent.table.js";
@@ -7,8 +6,7 @@ import type { Db } from "../db/database.js";
 import { AUTOMATION_WITHIN_MS } from "./limits.js";
 import type { RunView } from "./next-move.js";
 import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
-
-const UNKNOWN_KIND = { timeoutMs: 10 * 60_000, verify: { withinMs: 60_000 } };
+import { declarationsOf } from "./remediation-kind.js";
 
 /** The live runs for which something may have happened, each with all that decides about it, in one statement. */
 export async function readRunViews(db: Db, limit: number): Promise<{ now: Date; views: RunView[] }> {
@@ -51,7 +49,7 @@ type Joined = Omit<RunView, keyof RemediationRunRow | "timeoutMs" | "verifyWithi
 };
 
 function toView({ run, command, ...rest }: Joined): RunView {
-  const { timeoutMs, verify } = findRemediation(run.kind) ?? UNKNOWN_KIND;
+  const { timeoutMs, verify } = declarationsOf(run.kind);
   return {
     ...run,
     ...rest,

@@ -1,10 +1,10 @@
-import { findRemediation } from "@poppo-ops/plugins/manifests";
 import { issueCommand } from "../agents/issue-command.js";
 import type { Act } from "../kernel/command.js";
 import { CLAIM_LEASE_MS, claim } from "./claim.js";
 import { START_WITHIN_MS } from "./limits.js";
 import { type Move, moveRuns } from "./move-runs.js";
 import type { RemediationRunRow } from "./remediation.table.js";
+import { declarationsOf } from "./remediation-kind.js";
 import type { Decision, Facts } from "./safety.js";
 
 /** How often the verifying probe runs while it is to tell whether the fix helped. */
@@ -35,7 +35,7 @@ export async function startRuns(
 
 async function commandRemedy(act: Act, run: RemediationRunRow, fencingToken: number): Promise<string> {
   const { agentId, kind, input, target, probeId } = run;
-  const manifest = findRemediation(kind)!;
+  const manifest = declarationsOf(kind);
   const { id } = await issueCommand(act, {
     agentId,
     kind: "REMEDIATE",
