@@ -48,7 +48,7 @@ test("the README's plain graphql-ws client works as printed, and goes on after t
       .poll(() => output, { timeout: 30_000 })
       .toMatch(/incident\.raised P1 disk is full again\nincident\.acknowledged/);
   } finally {
-    const gone = once(child, "exit");
+    const gone = child.exitCode === null ? once(child, "exit") : undefined;
     child.kill();
     await gone;
     await rm(program);
