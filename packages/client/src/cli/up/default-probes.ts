@@ -15,13 +15,16 @@ export const LOCAL = { local: "true" };
 /** The agent finds the embedded database's password here; the server never stores it. */
 export const DATABASE_PASSWORD = "POPPO_DATABASE_PASSWORD";
 
+/** How long trouble must last before it is believed: playbook, "Monitoring and alerts". A busy minute is no incident. */
+const lasting = (minutes: number) => ({ rules: { forMs: minutes * 60_000 } });
+
 /** What a first start watches on this host. */
 export const defaultProbes = ({ url, database }: Ready, env: NodeJS.ProcessEnv): CreateProbeInput[] => [
-  { name: "cpu", kind: "system.cpu", interval: "10s", severity: "P2", category: "PERFORMANCE" },
-  { name: "memory", kind: "system.memory", interval: "10s", severity: "P1", category: "PERFORMANCE" },
-  { name: "load", kind: "system.load", interval: "30s", severity: "P3", category: "PERFORMANCE" },
+  { name: "cpu", kind: "system.cpu", interval: "10s", severity: "P2", category: "PERFORMANCE", ...lasting(2) },
+  { name: "memory", kind: "system.memory", interval: "10s", severity: "P1", category: "PERFORMANCE", ...lasting(1) },
+  { name: "load", kind: "system.load", interval: "30s", severity: "P3", category: "PERFORMANCE", ...lasting(5) },
   { name: "network", kind: "system.network", interval: "30s", severity: "P2", category: "NETWORK" },
-  { name: "disks", kind: "system.disk", interval: "60s", severity: "P1", category: "DISK" },
+  { name: "disks", kind: "system.disk", interval: "60s", severity: "P1", category: "DISK", ...lasting(1) },
   {
     name: "poppo-ops server",
     kind: "http.check",
@@ -35,7 +38,10 @@ export const defaultProbes = ({ url, database }: Ready, env: NodeJS.ProcessEnv):
   {
     name: "containers",
     kind: "docker.containers",
-    interval: "10s",
+    // A crash is an incident within ten seconds.
+    interval: "5s",
+    retryInterval: "2s",
+    rules: { attempts: 2 },
     severity: "P1",
     category: "APPLICATION_CRASH",
     config: {},
