@@ -32,6 +32,10 @@ export async function attachPreviews(act: Act): Promise<number> {
   return previewed.length;
 }
 
+/** An event goes to every subscriber: what an agent sends must not make it large. */
+const MAX_LINES = 20;
+const MAX_CHARS = 300;
+
 const cannot = (reason: ReturnType<typeof sql>) => sql`jsonb_build_object('possible', false, 'reason', ${reason})`;
 
 /** The preview as the plugin gave it; it came from outside, so its form is not relied upon. */
@@ -44,17 +48,19 @@ export interface PreviewSeen {
 
 export function readPreview(preview: unknown): PreviewSeen {
   const { possible, actions, refusals, reason } = (preview ?? {}) as Record<string, unknown>;
-  const texts = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
+  const line = (value: unknown) => String(value).slice(0, MAX_CHARS);
+  const texts = (value: unknown) => (Array.isArray(value) ? value.slice(0, MAX_LINES).map(line) : []);
   return {
     possible: possible === true,
     actions: texts(actions),
     refusals: texts(refusals),
-    reason: String(reason ?? "it cannot be previewed"),
+    reason: line(reason ?? "it cannot be previewed"),
   };
 }
 
-function told({ preview }: RemediationRunRow) {
-  const { possible, actions, refusals, reason } = readPreview(preview);
+function told(run: RemediationRunRow) {
+  const preview = readPreview(run.preview);
+  const { possible, actions, refusals, reason } = preview;
   const summary = !possible
     ? `cannot preview: ${reason}`
     : refusals.length > 0

@@ -129,6 +129,11 @@ test("a fix that fails again at once opens the breaker after the configured atte
   );
   const policy = data.remediationPolicies.nodes.find((node: { probe: { id: string } }) => node.probe.id === probeId);
   expect(policy.breakerOpenUntil).not.toBeNull();
+
+  // An hour later it may try once.
+  await shop.sql("UPDATE target_locks SET breaker_open_until = now() WHERE target = $1", [`docker/${item}`]);
+  await shop.agent.previews(item);
+  await shop.agent.remedies(item, { end: "FAILED" });
 });
 
 test("of many that fail together only the allowed share is repaired at once", async () => {

@@ -3,6 +3,12 @@ import { BREAKER_OPEN_MS, DEFAULT_POLICY } from "./limits.js";
 import type { RemediationRunRow } from "./remediation.table.js";
 import { onTimelines, type RunEvent } from "./run-event.js";
 
+/**
+ * The breaker of a target: it opens when `breakerAfter` fixes in a row did not help, and keeps automation away for an hour.
+ * Then automation may try once; failing again opens it anew. A fix that held for the stability window closes it. A person
+ * may try at any time by approving with a reason, which closes nothing unless the fix holds.
+ */
+
 /** A run whose fix did not help, and what was seen. */
 export interface FailedFix {
   run: RemediationRunRow;
