@@ -4,207 +4,41 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-export type Severity =
-  | 'P0'
-  | 'P1'
-  | 'P2'
-  | 'P3';
-
-export type IncidentStatus =
-  | 'TRIGGERED'
-  | 'ACKNOWLEDGED'
-  | 'SNOOZED'
-  | 'RESOLVED'
-  | 'MERGED';
-
-export type IncidentCategory =
-  | 'APPLICATION_CRASH'
-  | 'DATABASE'
-  | 'SECURITY'
-  | 'PERFORMANCE'
-  | 'DISK'
-  | 'NETWORK'
-  | 'EXTERNAL_API'
-  | 'MONITORING'
-  | 'OTHER';
-
-export type IncidentOrder =
-  | 'NEWEST'
-  | 'OLDEST'
-  | 'SEVERITY'
-  | 'LAST_SEEN';
-
-export type Role =
-  | 'VIEWER'
-  | 'RESPONDER'
-  | 'OPERATOR'
-  | 'ADMIN'
-  | 'AGENT'
-  | 'INTEGRATION';
-
-export type OutcomeStatus =
-  | 'OK'
-  | 'WARN'
-  | 'CRIT'
-  | 'UNKNOWN'
-  | 'NOT_APPLICABLE'
-  | 'TIMEOUT'
-  | 'INTERRUPTED';
-
-export type AgentStatus =
-  | 'ONLINE'
-  | 'OFFLINE'
-  | 'DOWN'
-  | 'REVOKED';
-
-export type Risk =
-  | 'R0'
-  | 'R1'
-  | 'R2'
-  | 'R3';
-
-export type RunStatus =
-  | 'AWAITING_APPROVAL'
-  | 'QUEUED'
-  | 'RUNNING'
-  | 'VERIFYING'
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'DID_NOT_HELP'
-  | 'REJECTED'
-  | 'CANCELLED'
-  | 'REFUSED'
-  | 'TIMED_OUT'
-  | 'INTERRUPTED'
-  | 'LOST'
-  | 'EXPIRED';
-
-export type CommandEnd =
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'CANCELLED'
-  | 'REFUSED'
-  | 'TIMED_OUT'
-  | 'INTERRUPTED';
-
-export type PolicyMode =
-  | 'APPROVAL'
-  | 'AUTOMATIC';
-
-export type CreateApiTokenInput = {
-  clientMutationId?: string | null | undefined;
-  name: string;
-  role: Role;
-  expiresIn?: string | null | undefined;
-};
-
-export type RevokeApiTokenInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-};
-
-export type CreateServiceInput = {
-  clientMutationId?: string | null | undefined;
-  name: string;
-  description?: string | null | undefined;
-  owner?: string | null | undefined;
-  labels?: unknown;
-  dependsOnIds?: Array<string | number> | null | undefined;
-};
-
-export type UpdateServiceInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-  name?: string | null | undefined;
-  description?: string | null | undefined;
-  owner?: string | null | undefined;
-  labels?: unknown;
-  dependsOnIds?: Array<string | number> | null | undefined;
-};
-
-export type DeleteServiceInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-};
-
-export type IncidentFilter = {
-  statuses?: Array<IncidentStatus> | null | undefined;
-  severities?: Array<Severity> | null | undefined;
-  categories?: Array<IncidentCategory> | null | undefined;
-  serviceIds?: Array<string | number> | null | undefined;
-  assignee?: string | null | undefined;
-  source?: string | null | undefined;
-  search?: string | null | undefined;
-  createdAfter?: string | null | undefined;
-  createdBefore?: string | null | undefined;
-};
-
-export type EventFilter = {
-  types?: Array<string> | null | undefined;
-  incidentIds?: Array<string | number> | null | undefined;
-  serviceIds?: Array<string | number> | null | undefined;
-  severities?: Array<Severity> | null | undefined;
-};
-
-export type RaiseIncidentInput = {
-  clientMutationId?: string | null | undefined;
-  title: string;
-  severity: Severity;
-  description?: string | null | undefined;
-  category?: IncidentCategory | null | undefined;
-  serviceId?: string | number | null | undefined;
-  dedupKey?: string | null | undefined;
-  source?: string | null | undefined;
-  evidence?: unknown;
-};
-
 export type AcknowledgeIncidentInput = {
   clientMutationId?: string | null | undefined;
+  /** The incident. */
   id: string | number;
-};
-
-export type AssignIncidentInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-  /** Null takes the assignment away. */
-  assignee?: string | null | undefined;
-};
-
-export type SetSeverityInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-  severity: Severity;
-  reason?: string | null | undefined;
 };
 
 export type AddNoteInput = {
   clientMutationId?: string | null | undefined;
+  /** The incident. */
   id: string | number;
   text: string;
 };
 
-export type SnoozeIncidentInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-  for: string;
+/** Every condition given must hold. */
+export type AgentFilter = {
+  /** Labels it must carry. */
+  labels?: unknown;
+  /** Part of the name, in any case. */
+  search?: string | null | undefined;
+  statuses?: Array<AgentStatus> | null | undefined;
 };
 
-export type MergeIncidentsInput = {
-  clientMutationId?: string | null | undefined;
-  intoId: string | number;
-  fromIds: Array<string | number>;
-};
+/** ONLINE has a session; OFFLINE has none, within its grace; DOWN was silent for too long; REVOKED for good. */
+export type AgentStatus =
+  | 'DOWN'
+  | 'OFFLINE'
+  | 'ONLINE'
+  | 'REVOKED';
 
-export type ResolveIncidentInput = {
+export type AssignIncidentInput = {
+  /** Null takes the assignment away. */
+  assignee?: string | null | undefined;
   clientMutationId?: string | null | undefined;
+  /** The incident. */
   id: string | number;
-  resolution?: string | null | undefined;
-};
-
-export type ReopenIncidentInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-  reason?: string | null | undefined;
 };
 
 export type BulkIncidentsInput = {
@@ -213,28 +47,248 @@ export type BulkIncidentsInput = {
   resolution?: string | null | undefined;
 };
 
-export type AgentFilter = {
-  statuses?: Array<AgentStatus> | null | undefined;
-  search?: string | null | undefined;
-  labels?: unknown;
+/** How a command ended. */
+export type CommandEnd =
+  | 'CANCELLED'
+  | 'FAILED'
+  | 'INTERRUPTED'
+  | 'REFUSED'
+  | 'SUCCEEDED'
+  | 'TIMED_OUT';
+
+export type CreateApiTokenInput = {
+  clientMutationId?: string | null | undefined;
+  /** Absent: it does not expire. */
+  expiresIn?: string | null | undefined;
+  /** What it is for. */
+  name: string;
+  role: Role;
 };
 
 export type CreateEnrolmentTokenInput = {
   clientMutationId?: string | null | undefined;
-  /** A glob the agent's name must match. */
-  namePattern?: string | null | undefined;
-  labels?: unknown;
+  /** 15 minutes when absent, 7 days at most. */
   expiresIn?: string | null | undefined;
+  /** The agent gets them; probes choose their agents by labels. */
+  labels?: unknown;
+  /** A glob the agent's name must match: `*` is any text, `?` one character. */
+  namePattern?: string | null | undefined;
+};
+
+export type CreateProbeInput = {
+  /** Labels an agent must carry to run it; {} means every agent. The agent's name counts as the label `name`. */
+  agentSelector?: unknown;
+  category?: IncidentCategory | null | undefined;
+  clientMutationId?: string | null | undefined;
+  /** What to look at; the plugin's `configSchema` describes it. */
+  config?: unknown;
+  /** From one run to the next; what the plugin suggests when absent. */
+  interval?: string | null | undefined;
+  /** `<plugin>.<probe>`. */
+  kind: string;
+  name: string;
+  /** {kind, input}: what `requestRemediation` or an automatic policy runs when the probe fails; the text {item} in input is the failing item. */
+  remediation?: unknown;
+  /** The same while a problem is not believed yet. */
+  retryInterval?: string | null | undefined;
+  /** When outcomes become an incident; what is not named keeps its value. */
+  rules?: unknown;
+  serviceId?: string | number | null | undefined;
+  severity?: Severity | null | undefined;
+  /** A run that takes longer is given up. */
+  timeout?: string | null | undefined;
+};
+
+export type CreateServiceInput = {
+  clientMutationId?: string | null | undefined;
+  /** The services it needs; replaces the list. */
+  dependsOnIds?: Array<string | number> | null | undefined;
+  description?: string | null | undefined;
+  /** Text by name. */
+  labels?: unknown;
+  name: string;
+  /** The team or person that answers for it. */
+  owner?: string | null | undefined;
+};
+
+export type DecideRemediationInput = {
+  clientMutationId?: string | null | undefined;
+  id: string | number;
+  /** Why; overrides an open breaker when approving. */
+  reason?: string | null | undefined;
+};
+
+export type DeleteProbeInput = {
+  clientMutationId?: string | null | undefined;
+  id: string | number;
+};
+
+export type DeleteRemediationPolicyInput = {
+  clientMutationId?: string | null | undefined;
+  id: string | number;
+};
+
+export type DeleteServiceInput = {
+  clientMutationId?: string | null | undefined;
+  id: string | number;
 };
 
 export type EnrolAgentInput = {
   clientMutationId?: string | null | undefined;
-  token: string;
+  /** What the host is: platform, release, and so on. */
+  facts: unknown;
+  /** Unique among the agents that are not revoked; usually the host's name. */
   name: string;
   /** Ed25519 public key, JWK as JSON. */
   publicKey: unknown;
-  facts: unknown;
+  token: string;
   version: string;
+};
+
+/** Every condition given must hold; an empty list matches nothing. */
+export type EventFilter = {
+  incidentIds?: Array<string | number> | null | undefined;
+  serviceIds?: Array<string | number> | null | undefined;
+  severities?: Array<Severity> | null | undefined;
+  /** `incident.raised`, or a family as `incident.*`. */
+  types?: Array<string> | null | undefined;
+};
+
+/** What kind of trouble; the escalation matrix goes by it. */
+export type IncidentCategory =
+  | 'APPLICATION_CRASH'
+  | 'DATABASE'
+  | 'DISK'
+  | 'EXTERNAL_API'
+  | 'MONITORING'
+  | 'NETWORK'
+  | 'OTHER'
+  | 'PERFORMANCE'
+  | 'SECURITY';
+
+/** Every condition given must hold. */
+export type IncidentFilter = {
+  assignee?: string | null | undefined;
+  categories?: Array<IncidentCategory> | null | undefined;
+  createdAfter?: string | null | undefined;
+  createdBefore?: string | null | undefined;
+  /** Part of the title, in any case. */
+  search?: string | null | undefined;
+  serviceIds?: Array<string | number> | null | undefined;
+  severities?: Array<Severity> | null | undefined;
+  source?: string | null | undefined;
+  statuses?: Array<IncidentStatus> | null | undefined;
+};
+
+/** NEWEST and OLDEST go by number; SEVERITY puts P0 first. */
+export type IncidentOrder =
+  | 'LAST_SEEN'
+  | 'NEWEST'
+  | 'OLDEST'
+  | 'SEVERITY';
+
+/** Where an incident stands. */
+export type IncidentStatus =
+  | 'ACKNOWLEDGED'
+  | 'MERGED'
+  | 'RESOLVED'
+  | 'SNOOZED'
+  | 'TRIGGERED';
+
+export type MergeIncidentsInput = {
+  clientMutationId?: string | null | undefined;
+  fromIds: Array<string | number>;
+  /** The incident. */
+  intoId: string | number;
+};
+
+/** How a probe ended. */
+export type OutcomeStatus =
+  | 'CRIT'
+  | 'INTERRUPTED'
+  | 'NOT_APPLICABLE'
+  | 'OK'
+  | 'TIMEOUT'
+  | 'UNKNOWN'
+  | 'WARN';
+
+export type PauseProcessingInput = {
+  clientMutationId?: string | null | undefined;
+  /** Resumes by itself after this long, at most 7d; absent: it does not. */
+  for?: string | null | undefined;
+  /** Shown to everyone whose remediation is refused. */
+  reason: string;
+};
+
+/** Who lets a remediation begin. */
+export type PolicyMode =
+  | 'APPROVAL'
+  | 'AUTOMATIC';
+
+/** Every condition given must hold. */
+export type ProbeStateFilter = {
+  agentIds?: Array<string | number> | null | undefined;
+  probeIds?: Array<string | number> | null | undefined;
+  statuses?: Array<OutcomeStatus> | null | undefined;
+};
+
+export type RaiseIncidentInput = {
+  category?: IncidentCategory | null | undefined;
+  clientMutationId?: string | null | undefined;
+  /** Raising it again while it is open counts a duplicate. */
+  dedupKey?: string | null | undefined;
+  description?: string | null | undefined;
+  /** Anything that helps; at most 64 KiB as JSON. */
+  evidence?: unknown;
+  serviceId?: string | number | null | undefined;
+  severity: Severity;
+  /** What raised it; the caller's name when absent. */
+  source?: string | null | undefined;
+  title: string;
+};
+
+export type ReopenIncidentInput = {
+  clientMutationId?: string | null | undefined;
+  /** The incident. */
+  id: string | number;
+  reason?: string | null | undefined;
+};
+
+export type ReportCommandInput = {
+  clientMutationId?: string | null | undefined;
+  commandId: string | number;
+  /** Absent: the command started. */
+  end?: CommandEnd | null | undefined;
+  fencingToken: string;
+  result?: unknown;
+  summary?: string | null | undefined;
+  /** Process ids that outlived the stop. */
+  survivors?: Array<number> | null | undefined;
+};
+
+export type RequestRemediationInput = {
+  /** Where it runs; absent, the agent whose probe raised the incident. */
+  agentId?: string | number | null | undefined;
+  clientMutationId?: string | null | undefined;
+  /** The incident to fix; its probe names the remediation unless `kind` does. */
+  incidentId?: string | number | null | undefined;
+  /** Its input; the text {item} is replaced by the failing item. */
+  input?: unknown;
+  /** `<plugin>.<remediation>`; absent, the one the probe names. */
+  kind?: string | null | undefined;
+  /** The probe that verifies it; absent, the one that raised the incident. */
+  probeId?: string | number | null | undefined;
+};
+
+export type ResolveIncidentInput = {
+  clientMutationId?: string | null | undefined;
+  /** The incident. */
+  id: string | number;
+  resolution?: string | null | undefined;
+};
+
+export type ResumeProcessingInput = {
+  clientMutationId?: string | null | undefined;
 };
 
 export type RevokeAgentInput = {
@@ -243,115 +297,132 @@ export type RevokeAgentInput = {
   reason?: string | null | undefined;
 };
 
-export type ProbeStateFilter = {
+export type RevokeApiTokenInput = {
+  clientMutationId?: string | null | undefined;
+  id: string | number;
+};
+
+/** R0 reads; R1 is reversible and without impact; R2 disrupts briefly; R3 changes data or configuration, or is a wide outage. */
+export type Risk =
+  | 'R0'
+  | 'R1'
+  | 'R2'
+  | 'R3';
+
+/** What a token may do. */
+export type Role =
+  | 'ADMIN'
+  | 'AGENT'
+  | 'INTEGRATION'
+  | 'OPERATOR'
+  | 'RESPONDER'
+  | 'VIEWER';
+
+/** Every condition given must hold. */
+export type RunFilter = {
   agentIds?: Array<string | number> | null | undefined;
-  probeIds?: Array<string | number> | null | undefined;
-  statuses?: Array<OutcomeStatus> | null | undefined;
-};
-
-export type CreateProbeInput = {
-  clientMutationId?: string | null | undefined;
-  name: string;
-  kind: string;
-  config?: unknown;
-  agentSelector?: unknown;
-  interval?: string | null | undefined;
-  retryInterval?: string | null | undefined;
-  timeout?: string | null | undefined;
-  severity?: Severity | null | undefined;
-  category?: IncidentCategory | null | undefined;
-  serviceId?: string | number | null | undefined;
-  rules?: unknown;
-  /** {kind, input}: what `requestRemediation` or an automatic policy runs when the probe fails; the text {item} in input is the failing item. */
-  remediation?: unknown;
-};
-
-export type UpdateProbeInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-  name?: string | null | undefined;
-  config?: unknown;
-  agentSelector?: unknown;
-  interval?: string | null | undefined;
-  retryInterval?: string | null | undefined;
-  timeout?: string | null | undefined;
-  enabled?: boolean | null | undefined;
-  severity?: Severity | null | undefined;
-  category?: IncidentCategory | null | undefined;
-  serviceId?: string | number | null | undefined;
-  rules?: unknown;
-  remediation?: unknown;
-};
-
-export type DeleteProbeInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
+  incidentIds?: Array<string | number> | null | undefined;
+  statuses?: Array<RunStatus> | null | undefined;
 };
 
 export type RunProbeInput = {
+  agentId: string | number;
   clientMutationId?: string | null | undefined;
   probeId: string | number;
-  agentId: string | number;
 };
 
-export type ReportCommandInput = {
-  clientMutationId?: string | null | undefined;
-  commandId: string | number;
-  fencingToken: string;
-  /** Absent: the command started. */
-  end?: CommandEnd | null | undefined;
-  summary?: string | null | undefined;
-  result?: unknown;
-  /** Process ids that outlived the stop. */
-  survivors?: Array<number> | null | undefined;
-};
-
-export type RunFilter = {
-  statuses?: Array<RunStatus> | null | undefined;
-  incidentIds?: Array<string | number> | null | undefined;
-  agentIds?: Array<string | number> | null | undefined;
-};
-
-export type RequestRemediationInput = {
-  clientMutationId?: string | null | undefined;
-  /** The incident to fix; its probe names the remediation unless `kind` does. */
-  incidentId?: string | number | null | undefined;
-  agentId?: string | number | null | undefined;
-  probeId?: string | number | null | undefined;
-  kind?: string | null | undefined;
-  input?: unknown;
-};
-
-export type DecideRemediationInput = {
-  clientMutationId?: string | null | undefined;
-  id: string | number;
-  reason?: string | null | undefined;
-};
+/** Where a remediation run stands. */
+export type RunStatus =
+  | 'AWAITING_APPROVAL'
+  | 'CANCELLED'
+  | 'DID_NOT_HELP'
+  | 'EXPIRED'
+  | 'FAILED'
+  | 'INTERRUPTED'
+  | 'LOST'
+  | 'QUEUED'
+  | 'REFUSED'
+  | 'REJECTED'
+  | 'RUNNING'
+  | 'SUCCEEDED'
+  | 'TIMED_OUT'
+  | 'VERIFYING';
 
 export type SetRemediationPolicyInput = {
-  clientMutationId?: string | null | undefined;
-  probeId: string | number;
-  mode: PolicyMode;
-  cooldown?: string | null | undefined;
-  maxAttempts?: number | null | undefined;
-  window?: string | null | undefined;
+  /** Fixes in a row that did not help. Default 2. */
   breakerAfter?: number | null | undefined;
+  clientMutationId?: string | null | undefined;
+  /** Between two automatic runs on a target. Default 10m. */
+  cooldown?: string | null | undefined;
+  /** Automatic runs on a target per window. Default 3. */
+  maxAttempts?: number | null | undefined;
+  /** Of the service's (or probe's) targets under repair at once; one always may be. Default 0.05. */
   maxShare?: number | null | undefined;
+  /** AUTOMATIC begins by itself, within the safety rules. */
+  mode: PolicyMode;
+  probeId: string | number;
+  /** What maxAttempts counts in. Default 24h. */
+  window?: string | null | undefined;
 };
 
-export type DeleteRemediationPolicyInput = {
+export type SetSeverityInput = {
   clientMutationId?: string | null | undefined;
+  /** The incident. */
+  id: string | number;
+  reason?: string | null | undefined;
+  severity: Severity;
+};
+
+/** P0 answers within 15 minutes, P1 1 hour, P2 4 hours, P3 the next business day. */
+export type Severity =
+  | 'P0'
+  | 'P1'
+  | 'P2'
+  | 'P3';
+
+export type SnoozeIncidentInput = {
+  clientMutationId?: string | null | undefined;
+  /** From one minute to 30 days. */
+  for: string;
+  /** The incident. */
   id: string | number;
 };
 
-export type PauseProcessingInput = {
+export type UpdateProbeInput = {
+  /** Labels an agent must carry to run it; {} means every agent. The agent's name counts as the label `name`. */
+  agentSelector?: unknown;
+  category?: IncidentCategory | null | undefined;
   clientMutationId?: string | null | undefined;
-  reason: string;
-  for?: string | null | undefined;
+  /** What to look at; the plugin's `configSchema` describes it. */
+  config?: unknown;
+  enabled?: boolean | null | undefined;
+  id: string | number;
+  /** From one run to the next; what the plugin suggests when absent. */
+  interval?: string | null | undefined;
+  name?: string | null | undefined;
+  /** {kind, input}: what `requestRemediation` or an automatic policy runs when the probe fails; the text {item} in input is the failing item. */
+  remediation?: unknown;
+  /** The same while a problem is not believed yet. */
+  retryInterval?: string | null | undefined;
+  /** When outcomes become an incident; what is not named keeps its value. */
+  rules?: unknown;
+  serviceId?: string | number | null | undefined;
+  severity?: Severity | null | undefined;
+  /** A run that takes longer is given up. */
+  timeout?: string | null | undefined;
 };
 
-export type ResumeProcessingInput = {
+export type UpdateServiceInput = {
   clientMutationId?: string | null | undefined;
+  /** The services it needs; replaces the list. */
+  dependsOnIds?: Array<string | number> | null | undefined;
+  description?: string | null | undefined;
+  id: string | number;
+  /** Text by name. */
+  labels?: unknown;
+  name?: string | null | undefined;
+  /** The team or person that answers for it. */
+  owner?: string | null | undefined;
 };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
