@@ -1,6 +1,7 @@
 import pg from "pg";
 import type { App } from "../kernel/app.js";
 import { type Hints, localHints } from "../kernel/hints.js";
+import { newId } from "../kernel/ids.js";
 
 const CHANNEL = "poppo_hints";
 /** PostgreSQL refuses a NOTIFY payload of 8,000 bytes and more. */
@@ -19,6 +20,8 @@ export function postgresHints(
   url: string,
 ): RemoteHints {
   const local = localHints();
+  // In every payload's first line: who sent it has acted on it already, and would do all its reads twice.
+  const self = newId();
   const stopping = new AbortController();
   let topics = new Set<string>();
   let sending: Promise<void> | null = null;
@@ -27,7 +30,8 @@ export function postgresHints(
     while (topics.size > 0) {
       const batch = [...topics];
       topics = new Set();
-      for (const payload of payloads(batch)) await database.pool.query("SELECT pg_notify($1, $2)", [CHANNEL, payload]);
+      for (const payload of payloads(self, batch))
+        await database.pool.query("SELECT pg_notify($1, $2)", [CHANNEL, payload]);
     }
   };
   const flush = () => {
@@ -38,10 +42,11 @@ export function postgresHints(
         sending = null;
       });
   };
-  const listening = listen(url, (payload) => payload.split("\n").forEach(local.publish), stopping.signal, {
-    clock,
-    log,
-  });
+  const hear = (payload: string) => {
+    const [sender, ...heard] = payload.split("\n");
+    if (sender !== self) heard.forEach(local.publish);
+  };
+  const listening = listen(url, hear, stopping.signal, { clock, log });
 
   return {
     subscribe: local.subscribe,
@@ -58,16 +63,16 @@ export function postgresHints(
   };
 }
 
-function* payloads(topics: string[]): Iterable<string> {
-  let payload = "";
+function* payloads(sender: string, topics: string[]): Iterable<string> {
+  let payload = sender;
   for (const topic of topics) {
     if (payload.length + topic.length + 1 > MAX_PAYLOAD) {
       yield payload;
-      payload = "";
+      payload = sender;
     }
-    payload += payload ? `\n${topic}` : topic;
+    payload += `\n${topic}`;
   }
-  if (payload) yield payload;
+  yield payload;
 }
 
 async function listen(
