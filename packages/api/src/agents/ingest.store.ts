@@ -2,6 +2,7 @@ import { type Metrics, OUTCOME_STATUSES, type OutcomeStatus, type Result } from 
 import type { Act } from "../kernel/command.js";
 import type { Mark } from "./admit.js";
 import type { AgentSession } from "./agent-session.js";
+import { bigintArray, intArray, realArray, smallintArray, textArray, timestampArray } from "./binary-array.js";
 import type { Touched } from "./evaluations.js";
 import type { Admitted } from "./ingest.js";
 import type { StoredState } from "./state-cache.js";
@@ -45,9 +46,20 @@ export class ResultColumns {
     this.metrics.push(json(metrics));
   }
 
-  parameters(): unknown[][] {
-    const { agents, probes, who, what, item, seq, at, ms, status, summary, metrics } = this;
-    return [agents, probes, who, what, item, seq, at, ms, status, summary, metrics];
+  parameters(): unknown[] {
+    return [
+      this.agents,
+      this.probes,
+      intArray(this.who),
+      intArray(this.what),
+      textArray(this.item),
+      bigintArray(this.seq),
+      timestampArray(this.at),
+      realArray(this.ms),
+      smallintArray(this.status),
+      textArray(this.summary),
+      textArray(this.metrics),
+    ];
   }
 }
 
@@ -78,8 +90,8 @@ export async function insertResults({ client }: Act, columns: ResultColumns, adm
        UPDATE agent_sessions s SET spool_epoch = m.epoch, acked_seq = m.acked, last_seen_at = now()
        FROM unnest($12::uuid[], $13::uuid[], $14::bigint[]) m(agent_id, epoch, acked) WHERE s.agent_id = m.agent_id)
      INSERT INTO probe_results (at, agent_id, probe_id, item, seq, duration_ms, status, summary, metrics)
-     SELECT to_timestamp(r.at / 1000), ($1::uuid[])[r.who], ($2::uuid[])[r.what], r.item, r.seq, r.ms, r.status, r.summary, r.metrics
-     FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::float8[], $8::real[], $9::smallint[], $10::text[], $11::text[])
+     SELECT r.at, ($1::uuid[])[r.who], ($2::uuid[])[r.what], r.item, r.seq, r.ms, r.status, r.summary, r.metrics
+     FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::timestamptz[], $8::real[], $9::smallint[], $10::text[], $11::text[])
        AS r(who, what, item, seq, at, ms, status, summary, metrics)`,
     [
       ...columns.parameters(),

@@ -52,7 +52,7 @@ describe("what raises and what recovers, with three attempts and two recoveries"
 
 describe("rules", () => {
   test("a problem must last `forMs`", () => {
-    expect(play("oc" + "c".repeat(6), { attempts: 1, forMs: 30_000 }).transitions).toEqual(["4 raise"]);
+    expect(play(`oc${"c".repeat(6)}`, { attempts: 1, forMs: 30_000 }).transitions).toEqual(["4 raise"]);
   });
   test("a good outcome starts `forMs` anew", () => {
     expect(play("occcocccc", { attempts: 1, forMs: 30_000 }).transitions).toEqual(["8 raise"]);
