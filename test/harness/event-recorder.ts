@@ -14,15 +14,13 @@ export class EventRecorder implements AsyncDisposable {
   /** The first event that fits, of those that came and those that come. */
   async find(description: string, fits: (event: Event) => boolean, withinMs = 15_000): Promise<Event> {
     const deadline = AbortSignal.timeout(withinMs);
+    const timeUp = new Promise<void>((resolve) => deadline.addEventListener("abort", () => resolve(), { once: true }));
     for (;;) {
       const found = this.events.find(fits);
       if (found) return found;
       if (deadline.aborted)
         throw new Error(`no event within ${withinMs} ms: ${description}. Seen: ${this.types().join(", ")}`);
-      await new Promise<void>((resolve) => {
-        this.waiting.add(resolve);
-        deadline.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await Promise.race([timeUp, new Promise<void>((resolve) => this.waiting.add(resolve))]);
     }
   }
 

@@ -123,11 +123,7 @@ describe.skipIf(typeof engine === "string")("the closed loop on a real Docker en
       "remediation.verified",
       "incident.resolved",
     ];
-    expect(story.filter((type) => steps.includes(type))).toEqual(
-      // The probe decides both: that the fix helped, and that the incident is over.
-      expect.arrayContaining(steps),
-    );
-    expect(steps.slice(0, 4)).toEqual(story.filter((type) => steps.slice(0, 4).includes(type)));
+    expect(story.filter((type) => steps.includes(type))).toEqual(steps);
   }, 90_000);
 
   test("by policy the same happens without a person", async () => {
@@ -171,11 +167,14 @@ describe.skipIf(typeof engine === "string")("the closed loop on a real Docker en
       timelineFirst: 100,
     });
     expect(incident!.status).toBe("TRIGGERED");
-    expect(incident!.timeline.events.map(({ type }) => type)).toContain("remediation.did_not_help");
     const { remediationRuns } = await server.client.request(RemediationRunsDocument, {
       filter: { incidentIds: [opened.incidentId!] },
     });
-    expect(remediationRuns.nodes.filter(({ status }) => status === "DID_NOT_HELP")).toHaveLength(2);
-    expect(remediationRuns.nodes.every(({ status }) => status === "DID_NOT_HELP")).toBe(true);
+    expect(remediationRuns.nodes).toHaveLength(2);
+    // A look in the moment between two crashes may find it running: then the fix helped and did not hold.
+    const failures = incident!.timeline.events.filter(({ type }) =>
+      ["remediation.did_not_help", "remediation.relapsed"].includes(type),
+    );
+    expect(failures).toHaveLength(2);
   }, 240_000);
 });

@@ -141,11 +141,12 @@ function verified(run: RunView, now: Date): Move | null {
   };
 }
 
-/** Green is what the probe's own rules call so, the same that resolve its incident: both the last outcome and the hard status. */
+/**
+ * Green is a good outcome by the probe's own rules. Its incident takes longer: it resolves when the status is believed.
+ * Whether the fix also holds is `watchFixes`'s to say.
+ */
 const isGreen = ({ probe, state }: RunView): boolean =>
-  state !== null &&
-  verdictOf(state.status, probe!.rules) === "good" &&
-  verdictOf(state.hardStatus, probe!.rules) === "good";
+  state !== null && verdictOf(state.status, probe!.rules) === "good";
 
 function notStarted({ id, agentName, command }: RunView, now: Date): Move | null {
   if (!command || now < later(command.startBy, CLOCK_TOLERANCE_MS)) return null;

@@ -6,7 +6,7 @@ import { type RemediationRunRow, remediationRuns as runs } from "./remediation.t
 import { onTimelines } from "./run-event.js";
 
 /**
- * A verified fix has helped only when it holds. One whose probe turns bad again within the stability window counts as a
+ * A verified fix has helped only when it holds. One whose probe turns bad again (or was good once and never believed) within the stability window counts as a
  * failed one, for the same incident or a new one: a container that crashes anew after every restart opens the breaker.
  * @returns how many fixes were judged
  */
@@ -26,7 +26,7 @@ const judgeRelapsed = ({ client, db }: Act) =>
        FROM probe_state s JOIN probes p ON p.id = s.probe_id
        WHERE r.status = 'SUCCEEDED' AND r.held IS NULL AND r.finished_at > now() - interval '1 day'
          AND s.agent_id = r.agent_id AND s.probe_id = r.probe_id AND s.item = r.item
-         AND p.rules->'raiseOn' ? s.hard_status
+         AND p.rules->'raiseOn' ? s.hard_status AND p.rules->'raiseOn' ? s.status
        RETURNING r.id, s.incident_id AS "incidentId", s.summary AS why`,
     )
     .then(async ({ rows }): Promise<FailedFix[]> => {
