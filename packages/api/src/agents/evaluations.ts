@@ -1,9 +1,8 @@
 import type { Result } from "@poppo-ops/plugins/wire";
-import type { Act } from "../kernel/command.js";
 import { evaluate, type Transition } from "../signals/evaluate.js";
 import type { AgentSession } from "./agent-session.js";
 import type { Admitted } from "./ingest.js";
-import { lockProbes, ResultColumns } from "./ingest.store.js";
+import { ResultColumns } from "./ingest.store.js";
 import type { ProbeRow } from "./probe.table.js";
 import { type ProbeCatalogue, reportingDeadlineMs } from "./probe-catalogue.js";
 import type { ProbeSlots, Slot, SlotOutcome } from "./state-cache.js";
@@ -46,7 +45,6 @@ export class Evaluations {
   private touched: Touched[] = [];
   private moves: Move[] = [];
   private unswept: Unswept[] = [];
-  private written: Slot[] = [];
   private now = 0;
 
   constructor(private readonly catalogue: ProbeCatalogue) {}
@@ -69,21 +67,19 @@ export class Evaluations {
     for (const unswept of this.unswept) this.sweep(unswept);
   }
 
-  /** What may be written: without what belongs to a probe that was deleted in the meantime. */
-  async known(act: Act): Promise<{ touched: Touched[]; moves: Move[] }> {
-    const due = this.touched.filter(({ slot, probe }) => isDue(slot, probe, this.now));
-    // A row that is there, or is not changed, needs no lock: when its probe is deleted it goes with it.
-    const risky = new Set([...due.filter(({ slot }) => !slot.state), ...this.moves].map(({ probe }) => probe.id));
-    const existing = await lockProbes(act, risky);
-    const isSafe = ({ probe }: Touched) => !risky.has(probe.id) || existing.has(probe.id);
-    const touched = due.filter(isSafe);
-    this.written = touched.map(({ slot }) => slot);
-    return { touched, moves: this.moves.filter(isSafe) };
+  /** The states to write now. */
+  get due(): Touched[] {
+    return this.touched.filter(({ slot, probe }) => isDue(slot, probe, this.now));
+  }
+
+  /** The transitions of what could be written: with a probe that was deleted at the same time its troubles are gone. */
+  written(slots: Set<Slot>): Move[] {
+    for (const slot of slots) slot.writtenAt = this.now;
+    return this.moves.filter(({ slot }) => slots.has(slot));
   }
 
   /** The transaction is committed: what it made of the states is what they are. */
   commit(): void {
-    for (const slot of this.written) slot.writtenAt = this.now;
     for (const { slot } of this.touched) slot.state = slot.next;
     this.reset();
   }
@@ -97,7 +93,6 @@ export class Evaluations {
     this.touched = [];
     this.moves = [];
     this.unswept = [];
-    this.written = [];
   }
 
   private take(session: AgentSession, probe: ProbeRow, result: Result, at: number): void {

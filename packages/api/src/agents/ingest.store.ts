@@ -5,7 +5,7 @@ import type { AgentSession } from "./agent-session.js";
 import { bigintArray, intArray, realArray, smallintArray, textArray, timestampArray } from "./binary-array.js";
 import type { Touched } from "./evaluations.js";
 import type { Admitted } from "./ingest.js";
-import type { StoredState } from "./state-cache.js";
+import type { Slot, StoredState } from "./state-cache.js";
 
 const STATUS_NUMBERS = new Map<OutcomeStatus, number>(OUTCOME_STATUSES.map((status, i) => [status, i]));
 
@@ -135,41 +135,44 @@ export async function loadStates({ client }: Act, sessions: AgentSession[]): Pro
   for (const session of sessions) session.states.load(byAgent.get(session.agentId)!);
 }
 
-/** Keeps these probes from being deleted until the transaction ends. @returns those that still are */
-export async function lockProbes({ client }: Act, ids: ReadonlySet<string>): Promise<Set<string>> {
-  if (ids.size === 0) return new Set();
-  const { rows } = await client.query<{ id: string }>(
-    "SELECT id FROM probes WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE",
-    [[...ids]],
-  );
-  return new Set(rows.map((row) => row.id));
-}
-
 const STATE_ROWS = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::float8[], $8::int[],
-  $9::boolean[], $10::float8[], $11::text[], $12::text[], $13::text[])
-  AS n(agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at, summary, metrics, evidence)`;
+  $9::boolean[], $10::float8[], $11::text[], $12::text[], $13::text[]) WITH ORDINALITY
+  AS n(agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at, summary, metrics, evidence, place)`;
 
-/** Writes states; `incident_id` and `reporting` are not theirs. */
-export async function saveStates({ client, hint }: Act, touched: Touched[]): Promise<void> {
-  const known = touched.filter(({ slot }) => slot.state);
-  const fresh = touched.filter(({ slot }) => !slot.state);
-  if (known.length > 0)
-    await client.query(
-      `UPDATE probe_state s SET status = n.status, hard_status = n.hard_status, attempt = n.attempt,
-         since = to_timestamp(n.since / 1000), changes = n.changes, flapping = n.flapping,
-         last_at = to_timestamp(n.last_at / 1000), summary = n.summary, metrics = n.metrics::jsonb, evidence = n.evidence::jsonb
-       FROM ${STATE_ROWS} WHERE s.agent_id = n.agent_id AND s.probe_id = n.probe_id AND s.item = n.item`,
-      stateColumns(known),
-    );
-  if (fresh.length > 0)
-    await client.query(
-      `INSERT INTO probe_state (agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at,
+/**
+ * Writes states; `incident_id` and `reporting` are not theirs. A probe may be deleted at the same time, and its states go
+ * with it: the others are written all the same.
+ * @returns the slots that are in the table now
+ */
+export async function saveStates({ client, hint }: Act, touched: Touched[]): Promise<Set<Slot>> {
+  const [known, fresh] = [touched.filter(({ slot }) => slot.state), touched.filter(({ slot }) => !slot.state)];
+  const save = async (some: Touched[], statement: string): Promise<Slot[]> => {
+    if (some.length === 0) return [];
+    const { rows } = await client.query<{ place: number }>(statement, stateColumns(some));
+    return rows.map(({ place }) => some[place - 1]!.slot);
+  };
+  const updated = await save(
+    known,
+    `UPDATE probe_state s SET status = n.status, hard_status = n.hard_status, attempt = n.attempt,
+       since = to_timestamp(n.since / 1000), changes = n.changes, flapping = n.flapping,
+       last_at = to_timestamp(n.last_at / 1000), summary = n.summary, metrics = n.metrics::jsonb, evidence = n.evidence::jsonb
+     FROM ${STATE_ROWS} WHERE s.agent_id = n.agent_id AND s.probe_id = n.probe_id AND s.item = n.item
+     RETURNING n.place::int`,
+  );
+  // The lock waits for a deletion under way; without it the foreign key would fail everybody's flush.
+  const inserted = await save(
+    fresh,
+    `WITH existing AS (SELECT id FROM probes WHERE id = ANY($2::uuid[]) ORDER BY id FOR KEY SHARE),
+     n AS MATERIALIZED (SELECT * FROM ${STATE_ROWS} WHERE probe_id IN (SELECT id FROM existing)),
+     inserted AS (
+       INSERT INTO probe_state (agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at,
          summary, metrics, evidence)
        SELECT n.agent_id, n.probe_id, n.item, n.status, n.hard_status, n.attempt, to_timestamp(n.since / 1000), n.changes,
-         n.flapping, to_timestamp(n.last_at / 1000), n.summary, n.metrics::jsonb, n.evidence::jsonb FROM ${STATE_ROWS}`,
-      stateColumns(fresh),
-    );
-  if (fresh.length > 0 || known.some(({ slot }) => slot.state!.status !== slot.next!.status)) hint("states");
+         n.flapping, to_timestamp(n.last_at / 1000), n.summary, n.metrics::jsonb, n.evidence::jsonb FROM n)
+     SELECT place::int FROM n`,
+  );
+  if (inserted.length > 0 || known.some(({ slot }) => slot.state!.status !== slot.next!.status)) hint("states");
+  return new Set([...updated, ...inserted]);
 }
 
 function stateColumns(touched: Touched[]): unknown[][] {

@@ -291,3 +291,23 @@ test("when the database is too slow agents are slowed down, then sent away", asy
   expect(acks.at(-1)).toMatchObject({ ackedSeq: 100_000, window: 2, retryAfterMs: 0 });
   expect(await sql(on, "SELECT count(*)::int FROM probe_results")).toEqual([{ count: 100_000 }]);
 });
+
+test("a probe that is deleted while its first results are written hurts only itself", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on);
+  const other = await testProbe(on, { name: "other" });
+  const deleter = await on.app.database.pool.connect();
+  await deleter.query("BEGIN");
+  await deleter.query("SELECT FROM probes WHERE id = $1 FOR UPDATE", [spool.probeId]);
+  const sent = spool.send(1, [result(spool.probeId, "CRIT", spool.now), result(other, "CRIT", spool.now)]);
+  await vi.waitFor(async () =>
+    expect(
+      await sql(on, "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"),
+    ).toHaveLength(1),
+  );
+  await deleter.query("DELETE FROM probes WHERE id = $1", [spool.probeId]);
+  await deleter.query("COMMIT");
+  deleter.release();
+  expect(await sent).toMatchObject({ ackedSeq: 2 });
+  expect(await incidents(on)).toMatchObject([{ title: "other on host-a: it is CRIT" }]);
+});

@@ -100,9 +100,8 @@ export class Ingest {
     evaluations.evaluate(admitted, tools.now.getTime());
     await insertResults(tools, evaluations.columns, admitted);
     await insertGaps(tools, admitted);
-    const { touched, moves } = await evaluations.known(tools);
-    await saveStates(tools, touched);
-    await applySignals(tools, moves);
+    const written = await saveStates(tools, evaluations.due);
+    await applySignals(tools, evaluations.written(written));
     return outcomes;
   }
 

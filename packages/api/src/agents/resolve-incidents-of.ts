@@ -11,6 +11,8 @@ export async function resolveIncidentsOf(
   id: string,
   resolution: string,
 ): Promise<void> {
+  // A flush of results may be raising one just now: wait for it, and see it.
+  await act.client.query(`SELECT FROM probe_state WHERE ${column} = $1 FOR UPDATE`, [id]);
   const { rows } = await act.client.query<{ id: string }>(
     `SELECT i.id FROM incidents i WHERE i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
        AND i.id IN (SELECT incident_id FROM probe_state WHERE ${column} = $1
