@@ -23,7 +23,6 @@ const configSchema = z.strictObject({
   server: z.url({ protocol: /^https?$/, error: "must be an http or https URL, for example http://poppo.example:3000" }),
   name: z.string().min(1).max(200).default(hostname),
   dataDir: z.string().min(1).default("/var/lib/poppo-ops-agent"),
-  labels: z.record(z.string(), z.string()).default({}),
   enrolmentToken: z.string().min(1).optional(),
   policy: policySchema.optional(),
   policyFile: z.string().min(1).optional(),

@@ -31,7 +31,7 @@ export async function enrol({ config, version, clock, random, signal, warn }: En
       `this agent has no identity in ${config.dataDir} yet; set \`enrolmentToken\` or POPPO_ENROLMENT_TOKEN to a token from createEnrolmentToken`,
     );
   const candidate = prepareIdentity(config.dataDir);
-  const input = { token, name: config.name, publicKey: candidate.publicKey, facts: factsOf(config), version };
+  const input = { token, name: config.name, publicKey: candidate.publicKey, facts: factsOf(), version };
   const http = createHttp({ url: config.server, fetch: post });
   for (let failures = 0; ; failures++)
     try {
@@ -52,8 +52,7 @@ export async function enrol({ config, version, clock, random, signal, warn }: En
     }
 }
 
-const factsOf = ({ labels }: AgentConfig) => ({
-  labels,
+const factsOf = () => ({
   hostname: hostname(),
   platform: platform(),
   release: release(),

@@ -39,7 +39,9 @@ test.each(cases)("an assertion %s is refused and says why", async (_, claims, re
   await using on = await testServer();
   const agent = await testAgent(on, "host-a");
   await using connection = await connect(on, agent, await agent.assertion(claims()));
-  expect(await connection.closed).toMatchObject({ code: CLOSE.REVOKED, reason: expect.stringMatching(reason) });
+  // A clock can be set right: only what can never work again is final.
+  const code = reason.source.includes("NTP") ? CLOSE.TRY_LATER : CLOSE.REVOKED;
+  expect(await connection.closed).toMatchObject({ code, reason: expect.stringMatching(reason) });
 });
 
 test("an assertion signed by another key is refused", async () => {

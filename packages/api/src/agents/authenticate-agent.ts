@@ -64,7 +64,7 @@ interface Claims {
 
 async function verify(agent: AgentRow, assertion: string, nowMs: number): Promise<Claims> {
   const { iat, exp, jti } = await verifiedPayload(agent, assertion, nowMs);
-  if (iat! * 1000 - nowMs > TOLERANCE * 1000) throw refuse(skewText(agent.name, iat!, nowMs));
+  if (iat! * 1000 - nowMs > TOLERANCE * 1000) throw clockSkew(agent.name, iat!, nowMs);
   if (exp! - iat! > MAX_LIFETIME || exp! < iat!)
     throw refuse(`the assertion is valid for ${exp! - iat!} s; ${MAX_LIFETIME} s is the limit`);
   return { iat: iat!, exp: exp!, jti: jti! };
@@ -84,14 +84,16 @@ async function verifiedPayload(agent: AgentRow, assertion: string, nowMs: number
   } catch (error) {
     // The signature was good: only then is the time in it worth talking about.
     if (error instanceof errors.JWTExpired && typeof error.payload.iat === "number")
-      throw refuse(skewText(agent.name, error.payload.iat, nowMs));
+      throw clockSkew(agent.name, error.payload.iat, nowMs);
     if (error instanceof errors.JOSEError)
       throw refuse(`the assertion of ${agent.name} is not valid: ${error.message}`);
     throw error;
   }
 }
 
-function skewText(name: string, iat: number, nowMs: number): string {
+/** Passing trouble: the agent may come back with the same key once its clock is right. */
+function clockSkew(name: string, iat: number, nowMs: number): AppError {
   const skew = Math.round(iat - nowMs / 1000);
-  return `clock of ${name} is ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}, ${TOLERANCE} s is the limit: check NTP`;
+  const text = `clock of ${name} is ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}, ${TOLERANCE} s is the limit: check NTP`;
+  return new AppError("CLOCK_SKEW", text, { skewSeconds: skew });
 }

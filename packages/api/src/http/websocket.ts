@@ -227,7 +227,8 @@ function openConnection(socket: WebSocket, principal: Principal, closed: AbortSi
 
 function refuseConnection(socket: WebSocket, error: unknown, app: App): void {
   const refused = error instanceof AppError;
-  if (refused) socket.close(CLOSE.REVOKED, `${error.code}: ${error.message}`.slice(0, 120));
-  else socket.close(CLOSE.TRY_LATER, "try again later");
+  // 4403 is final to clients; only a credential that can never work again deserves it.
+  const code = refused && error.code === "UNAUTHENTICATED" ? CLOSE.REVOKED : CLOSE.TRY_LATER;
+  socket.close(code, refused ? `${error.code}: ${error.message}`.slice(0, 120) : "try again later");
   if (!refused) app.log.warn({ err: error }, "a connection could not be authenticated");
 }

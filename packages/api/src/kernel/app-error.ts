@@ -94,6 +94,11 @@ export const ERROR_CODES = {
     meaning: "The enrolment token is unknown, used or expired, or does not allow that name.",
     action: "Make a new one with `poppo-ops agents enrol`.",
   },
+  CLOCK_SKEW: {
+    expected: false,
+    meaning: "An agent's clock is too far off to tell whether its assertion is fresh.",
+    action: "Set the clock of that host (NTP). The agent connects by itself afterwards.",
+  },
   BAD_BATCH: {
     expected: false,
     meaning: "A result or output batch is malformed; the message names the column and row.",

@@ -71,7 +71,7 @@ const enrolCommand = (): Command =>
       action<[], EnrolOptions>(async ({ client, out, url, remark }, options) => {
         const input = { namePattern: options.name, labels: options.label, expiresIn: options.expires };
         const made = unwrap((await client.request(CreateEnrolmentTokenDocument, { input })).createEnrolmentToken);
-        const config = agentConfig({ server: url, name: options.name, token: made.token!, labels: options.label });
+        const config = agentConfig({ server: url, name: options.name, token: made.token! });
         if (out.json) return out.document({ token: made.token, expiresAt: made.expiresAt, config });
         out.say(config.trimEnd());
         remark(
@@ -85,15 +85,14 @@ interface AgentConfigOptions {
   server: string;
   name: string;
   token: string;
-  labels?: Record<string, string>;
 }
 
 /** A config file to paste: every line that decides something says what. */
-function agentConfig({ server, name, token, labels }: AgentConfigOptions): string {
+function agentConfig({ server, name, token }: AgentConfigOptions): string {
   const named = name.includes("*")
     ? "# name: must match the token's pattern; absent: the host's name\n"
     : stringify({ name });
-  return `${stringify({ server })}${named}${labels ? stringify({ labels }) : ""}enrolmentToken: ${token}
+  return `${stringify({ server })}${named}enrolmentToken: ${token}
 dataDir: /var/lib/poppo-ops-agent
 # What the server may do here. Nothing above R1 (reversible, no impact) unless a rule names it.
 policy:

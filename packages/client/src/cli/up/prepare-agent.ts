@@ -43,7 +43,7 @@ const agentYaml = (
   url: string,
   folder: string,
 ): string => `# The agent that \`poppo-ops up\` starts on this host. Yours to change; \`server\` follows the server.
-${stringify({ server: url, name: hostname(), dataDir: folder, labels: LOCAL, logLevel: "warn" })}
+${stringify({ server: url, name: hostname(), dataDir: folder, logLevel: "warn" })}
 # What the server may do here. Up to R1 (reversible, no impact) anything; above it only what a rule names.
 policy:
   maxRisk: R1
