@@ -1,5 +1,6 @@
 import type { ResultBatch, SpoolGap } from "@poppo-ops/plugins/wire";
 import { AppError } from "../kernel/app-error.js";
+import type { AgentSession } from "./agent-session.js";
 
 /** The high-water mark of an agent: every result up to `acked` of `epoch` is committed, or was given up by the agent. */
 export interface Mark {
@@ -14,6 +15,16 @@ export interface Admission {
   mark: { epoch: string; acked: number };
   /** What the agent gave up and had not told yet. */
   gaps: SpoolGap[];
+}
+
+/** A batch on its way into the database. */
+export interface Incoming {
+  session: AgentSession;
+  batch: ResultBatch;
+}
+
+export interface Admitted extends Incoming {
+  admission: Admission;
 }
 
 /**

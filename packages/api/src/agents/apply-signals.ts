@@ -3,7 +3,7 @@ import { resolveMany } from "../incidents/incident.service.js";
 import { type Raised, raiseMany } from "../incidents/raise.js";
 import type { Act } from "../kernel/command.js";
 import { PROBE_SOURCE, recoveryText, toIncident } from "../signals/signal.js";
-import type { Move } from "./evaluations.js";
+import type { Move } from "./move.js";
 
 /**
  * Makes incidents of transitions. Set-based: a storm of thousands takes the same few statements. The moves of one thing

@@ -1,24 +1,12 @@
 import type { Result } from "@poppo-ops/plugins/wire";
-import { evaluate, type Transition } from "../signals/evaluate.js";
+import { evaluate } from "../signals/evaluate.js";
+import type { Admitted } from "./admit.js";
 import type { AgentSession } from "./agent-session.js";
-import type { Admitted } from "./ingest.js";
 import { ResultColumns } from "./ingest.store.js";
+import type { Move, Touched } from "./move.js";
 import type { ProbeRow } from "./probe.table.js";
 import { type ProbeCatalogue, reportingDeadlineMs } from "./probe-catalogue.js";
 import type { ProbeSlots, Slot, SlotOutcome } from "./state-cache.js";
-
-/** A slot that a flush moved. */
-export interface Touched {
-  session: AgentSession;
-  probe: ProbeRow;
-  slot: Slot;
-}
-
-/** A transition that somebody must hear of. */
-export interface Move extends Touched {
-  outcome: SlotOutcome;
-  transition: Transition;
-}
 
 interface Unswept {
   session: AgentSession;

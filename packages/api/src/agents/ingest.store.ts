@@ -1,10 +1,9 @@
 import { type Metrics, OUTCOME_STATUSES, type OutcomeStatus, type Result } from "@poppo-ops/plugins/wire";
 import type { Act } from "../kernel/command.js";
-import type { Mark } from "./admit.js";
+import type { Admitted, Mark } from "./admit.js";
 import type { AgentSession } from "./agent-session.js";
 import { bigintArray, intArray, realArray, smallintArray, textArray, timestampArray } from "./binary-array.js";
-import type { Touched } from "./evaluations.js";
-import type { Admitted } from "./ingest.js";
+import type { Touched } from "./move.js";
 import type { Slot, StoredState } from "./state-cache.js";
 
 const STATUS_NUMBERS = new Map<OutcomeStatus, number>(OUTCOME_STATUSES.map((status, i) => [status, i]));

@@ -3,8 +3,7 @@ import type { Context } from "../graphql/context.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, act } from "../kernel/command.js";
-import { type Admission, admit } from "./admit.js";
-import type { AgentSession } from "./agent-session.js";
+import { type Admitted, admit, type Incoming } from "./admit.js";
 import { applySignals } from "./apply-signals.js";
 import { Evaluations } from "./evaluations.js";
 import { Gather } from "./gather.js";
@@ -18,16 +17,6 @@ const FLUSH_ROWS = 4000;
 const BUSY_ROWS = 20_000;
 const FULL_ROWS = 100_000;
 const BUSY_WAIT_MS = 500;
-
-/** A batch on its way into the database. */
-export interface Incoming {
-  session: AgentSession;
-  batch: ResultBatch;
-}
-
-export interface Admitted extends Incoming {
-  admission: Admission;
-}
 
 /**
  * The way of results into the database. The batches of all agents that come together are one flush, and one transaction:
