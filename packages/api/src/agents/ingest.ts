@@ -87,9 +87,12 @@ export class Ingest {
     const unread = [...new Set(admitted.map(({ session }) => session))].filter((session) => !session.states.loaded);
     if (unread.length > 0) await loadStates(tools, unread);
     evaluations.evaluate(admitted, tools.now.getTime());
-    await insertResults(tools, evaluations.columns, admitted);
-    await insertGaps(tools, admitted);
-    const written = await saveStates(tools, evaluations.due);
+    // None of the three needs another's answer.
+    const [written] = await Promise.all([
+      saveStates(tools, evaluations.due),
+      insertResults(tools, evaluations.columns, admitted),
+      insertGaps(tools, admitted),
+    ]);
     await applySignals(tools, evaluations.written(written));
     return outcomes;
   }

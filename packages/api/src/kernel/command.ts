@@ -40,7 +40,7 @@ export async function act<Output>(scope: Scope, run: (act: Act) => Promise<Outpu
       hint: (topic) => topics.add(topic),
     });
     if (emitted.length > 0) {
-      await tx.client.query("SELECT append_events($1)", [JSON.stringify(emitted, storable)]);
+      tx.finishWith("SELECT append_events($1)", [JSON.stringify(emitted, storable)]);
       topics.add("events");
     }
     return output;
