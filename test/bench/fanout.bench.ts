@@ -57,7 +57,7 @@ async function publisher(server: ServerProcess, database: pg.Client): Promise<()
   };
   return () => {
     void database.query("SELECT append_events($1)", [JSON.stringify([event])]);
-    void database.query("SELECT pg_notify('poppo_hints', 'events')");
+    void database.query("SELECT pg_notify('poppo_hints', E'bench\\nevents')");
   };
 }
 

@@ -1,6 +1,5 @@
 import { once } from "node:events";
-import { createClient } from "@poppo-ops/client";
-import type { Result } from "@poppo-ops/plugins/wire";
+import { createClient, IncidentSnapshotDocument } from "@poppo-ops/client";
 import pg from "pg";
 import WebSocket from "ws";
 import { SimulatedAgent } from "../harness/simulated-agent.js";
@@ -27,28 +26,29 @@ load<LatencyInput, LatencyOutput>(async ({ url, token, databaseUrl, probeId, age
   const agents: SimulatedAgent[] = [];
   for (let i = 0; i < count; i++) agents.push(await SimulatedAgent.enrol(client, url, `idle-${process.pid}-${i}`));
   await Promise.all(agents.map((agent) => agent.connect()));
-  const events = client.events({ filter: { types: ["incident.raised", "incident.resolved"] } })[Symbol.asyncIterator]();
-  const agent = agents[0]!;
+  const { incidentSnapshot } = await client.request(IncidentSnapshotDocument, { first: 1 });
+  const events = client
+    .events({ filter: { types: ["incident.raised"] }, after: incidentSnapshot.cursor })
+    [Symbol.asyncIterator]();
   const times: number[] = [];
-  const step = async (status: Result["status"]) => {
+  // Each time another thing fails, for the first time.
+  for (let i = -10; i < samples; i++) {
     const started = performance.now();
-    agent.report([
+    agents[0]!.report([
       {
         probeId,
-        item: "latency",
+        item: `thing ${i}`,
         at: Date.now(),
         durationMs: 1,
-        status,
-        summary: status,
+        status: "CRIT",
+        summary: "it fails",
         metrics: null,
         evidence: null,
       },
     ]);
     await events.next();
-    return performance.now() - started;
-  };
-  await step("CRIT");
-  for (let i = 0; i < samples; i++) times.push(await step(i % 2 === 0 ? "OK" : "CRIT"));
+    if (i >= 0) times.push(performance.now() - started);
+  }
   await events.return?.();
   times.sort((a, b) => a - b);
   const limit = (await roundTrip(url)) + (await oneCommit(databaseUrl));

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { App } from "../kernel/app.js";
 import { localHints } from "../kernel/hints.js";
 import { manualClock } from "../kernel/testing/manual-clock.js";
-import { Engine, type Module } from "./engine.js";
+import { Engine, type Module, SETTLE_MS } from "./engine.js";
 
 function engineOf(...modules: Partial<Module>[]) {
   const clock = manualClock();
@@ -27,7 +27,7 @@ test("a full batch is followed by the next at once, a smaller one by the pause",
   await engine.stop();
 });
 
-test("a hint wakes a module at once, also one that came while it worked", async () => {
+test("a hint wakes a module as soon as it has settled, also one that came while it worked", async () => {
   let steps = 0;
   let finish = () => {};
   const step = () => {
@@ -40,15 +40,15 @@ test("a hint wakes a module at once, also one that came while it worked", async 
   hints.publish("access");
   hints.publish("access");
   finish();
-  await clock.advance(0);
+  await clock.advance(SETTLE_MS);
   expect(steps).toBe(2);
   finish();
   await clock.advance(0);
   hints.publish("events");
-  await clock.advance(0);
+  await clock.advance(SETTLE_MS);
   expect(steps).toBe(2);
   hints.publish("access");
-  await clock.advance(0);
+  await clock.advance(SETTLE_MS);
   expect(steps).toBe(3);
   finish();
   await engine.stop();

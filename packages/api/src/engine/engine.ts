@@ -12,6 +12,9 @@ export interface Module {
   step(): Promise<number>;
 }
 
+/** From a hint to the look it asks for, in milliseconds. */
+export const SETTLE_MS = 10;
+
 /**
  * Runs each module in a loop of its own: a hint wakes it at once, a sweep is the safety net, and a module that fails
  * waits a while without stopping the others.
@@ -47,16 +50,22 @@ export class Engine {
         this.app.log.warn({ err: error, module: module.name, failures }, "an engine module failed; trying again");
       }
       const pause = module.everyMs * Math.min(2 ** failures, 32);
-      // Hints come many times a second; one that fails must not try again with each of them.
-      if (failures > 0) await this.app.clock.sleep(pause, signal);
-      else await alarm.rungOr((ring) => this.app.clock.sleep(pause, AbortSignal.any([signal, ring])));
+      if (failures > 0) {
+        // Hints come many times a second; one that fails must not try again with each of them.
+        await this.app.clock.sleep(pause, signal);
+      } else {
+        await alarm.rungOr((ring) => this.app.clock.sleep(pause, AbortSignal.any([signal, ring])));
+        // What one commit says in several topics is one look, and subscribers hear of it first.
+        if (alarm.rang) await this.app.clock.sleep(SETTLE_MS, signal);
+      }
+      alarm.rang = false;
     }
   }
 }
 
 /** A bell that is heard also when it rang while nobody waited. */
 class Alarm {
-  private rang = false;
+  rang = false;
   private wake = () => {};
 
   ring(): void {
@@ -68,7 +77,6 @@ class Alarm {
     const bell = new AbortController();
     this.wake = () => bell.abort();
     if (!this.rang) await sleep(bell.signal);
-    this.rang = false;
     this.wake = () => {};
   }
 }

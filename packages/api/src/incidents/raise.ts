@@ -61,20 +61,21 @@ function firstOfEachKey(given: NewIncident[], indexes: number[]): number[] {
 async function lockOpen({ db }: Act, keys: string[]): Promise<Map<string, IncidentRow>> {
   if (keys.length === 0) return new Map();
   const open = inArray(incidents.status, [...OPEN_STATUSES]);
-  const rows = await db
+  const locked = db
     .select()
     .from(incidents)
     .where(and(inArray(incidents.dedupKey, keys), open))
     .orderBy(incidents.dedupKey)
     .for("update");
   const merged = alias(incidents, "merged");
-  const aliases = await db
+  const mergedInto = db
     .select({ key: merged.dedupKey, incident: incidents })
     .from(merged)
     .innerJoin(incidents, eq(incidents.id, merged.mergedIntoId))
     .where(and(inArray(merged.dedupKey, keys), eq(merged.status, "MERGED"), open))
     .orderBy(incidents.id)
     .for("update", { of: incidents });
+  const [rows, aliases] = await Promise.all([locked, mergedInto]);
   return new Map([
     ...aliases.map((row) => [row.key!, row.incident] as const),
     ...rows.map((row) => [row.dedupKey!, row] as const),
