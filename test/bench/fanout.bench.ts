@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { RaiseIncidentDocument, unwrap } from "@poppo-ops/client";
 import pg from "pg";
 import { ADMIN_TOKEN, type ServerProcess } from "../harness/server-process.js";
@@ -21,9 +22,11 @@ export async function fanout(server: ServerProcess, quick: boolean): Promise<Row
   const database = new pg.Client(server.databaseUrl);
   await database.connect();
   const publish = await publisher(server, database);
-  const publishing = setInterval(publish, PUBLISH_EVERY_MS);
+  const stop = new AbortController();
+  const publishing = publish(stop.signal);
   const ours = await subscribers({ url: server.url, token: ADMIN_TOKEN, count, seconds, query: QUERY }, () => {});
-  clearInterval(publishing);
+  stop.abort();
+  await publishing;
   await database.end();
 
   const bare = fork(new URL("./broadcast.load.js", import.meta.url), {
@@ -45,7 +48,7 @@ export async function fanout(server: ServerProcess, quick: boolean): Promise<Row
 }
 
 /** Commits an event without the cost of the mutation that would make it. */
-async function publisher(server: ServerProcess, database: pg.Client): Promise<() => void> {
+async function publisher(server: ServerProcess, database: pg.Client): Promise<(signal: AbortSignal) => Promise<void>> {
   const { raiseIncident } = await server.client.request(RaiseIncidentDocument, {
     input: { title: "bench", severity: "P3" },
   });
@@ -59,9 +62,13 @@ async function publisher(server: ServerProcess, database: pg.Client): Promise<()
     summary: "a note",
     payload: { text: "a note" },
   };
-  return () => {
-    void database.query("SELECT append_events($1)", [JSON.stringify([event])]);
-    void database.query("SELECT pg_notify('poppo_hints', E'bench\\nevents')");
+  // One at a time: a backlog would outlive the measurement.
+  return async (signal) => {
+    while (!signal.aborted) {
+      await database.query("SELECT append_events($1)", [JSON.stringify([event])]);
+      await database.query("SELECT pg_notify('poppo_hints', E'bench\\nevents')");
+      await sleep(PUBLISH_EVERY_MS);
+    }
   };
 }
 
