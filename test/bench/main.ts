@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startServerProcess } from "../harness/server-process.js";
 import { agent } from "./agent.bench.js";
@@ -34,7 +35,9 @@ console.table(
   ),
 );
 console.log(machine);
-// The results of a full run are checked in, beside what they were measured on.
 const latest = fileURLToPath(new URL("../../bench/results/latest.json", import.meta.url));
-if (!quick && chosen.length === 0) await writeFile(latest, `${JSON.stringify(results, null, 2)}\n`);
+if (!quick && chosen.length === 0) {
+  await mkdir(dirname(latest), { recursive: true });
+  await writeFile(latest, `${JSON.stringify(results, null, 2)}\n`);
+}
 process.exit(0);
