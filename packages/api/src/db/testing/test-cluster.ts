@@ -14,7 +14,13 @@ const PREFIX = "poppo-ops-test-";
  * Tests lose nothing when the machine loses power. No autovacuum: its worker is the superuser's, and a database in which one
  * is at work could not be dropped by force.
  */
-const FAST = { autovacuum: "off", fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "200" };
+const FAST = {
+  autovacuum: "off",
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  max_connections: "200",
+};
 
 /** Starts one PostgreSQL for a test run and publishes it to the test processes. Returns what ends and removes it. */
 export async function startTestCluster(): Promise<() => Promise<void>> {
