@@ -53,6 +53,10 @@ describe.skipIf(typeof engine === "string")("docker.containers", () => {
 
   test("a container whose process was killed is CRIT, with exit code and last log lines, without their secrets", async () => {
     const container = await run("seq 1 50; echo password=hunter2; echo boom >&2; exec sleep 1000");
+    const written = () => container.container.logs({ stdout: true, stderr: true });
+    await expect
+      .poll(async () => String(await written()), { timeout: 10_000 })
+      .toMatch(/hunter2[\s\S]*boom|boom[\s\S]*hunter2/);
     await container.container.kill({ signal: "SIGKILL" });
     await ended(container);
     const outcome = await only(container.name, { logLines: 3 });
