@@ -52,7 +52,7 @@ describe.skipIf(typeof engine === "string")("docker.containers", () => {
   });
 
   test("a container whose process was killed is CRIT, with exit code and last log lines, without their secrets", async () => {
-    const container = await run("seq 1 50; echo password=hunter2; echo boom >&2; exec sleep 1000");
+    const container = await run("seq 1 50; echo password=hunter2; echo boom; exec sleep 1000");
     const written = () => container.container.logs({ stdout: true, stderr: true });
     await expect
       .poll(async () => String(await written()), { timeout: 10_000 })
