@@ -35,18 +35,20 @@ function rounds(moves: Move[]): Move[][] {
   return result;
 }
 
+const LINK = {
+  name: "link_incidents",
+  text: `UPDATE probe_state s SET incident_id = m.incident_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) m(agent_id, probe_id, item, incident_id)
+    WHERE s.agent_id = m.agent_id AND s.probe_id = m.probe_id AND s.item = m.item`,
+};
+
 async function raise(act: Act, moves: Move[]): Promise<void> {
   if (moves.length === 0) return;
   const raised = await raiseMany(
     act,
     moves.map((move) => toIncident(originOf(move), move.outcome, move.transition.reason)),
   );
-  await act.client.query(
-    `UPDATE probe_state s SET incident_id = m.incident_id
-     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) m(agent_id, probe_id, item, incident_id)
-     WHERE s.agent_id = m.agent_id AND s.probe_id = m.probe_id AND s.item = m.item`,
-    [...keyColumns(moves), raised.map(({ incident }: Raised) => incident.id)],
-  );
+  act.send({ ...LINK, values: [...keyColumns(moves), raised.map(({ incident }: Raised) => incident.id)] });
 }
 
 /**

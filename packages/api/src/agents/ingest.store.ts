@@ -1,4 +1,5 @@
 import { type Metrics, OUTCOME_STATUSES, type OutcomeStatus, type Result } from "@poppo-ops/plugins/wire";
+import type { Statement } from "../db/database.js";
 import type { Act } from "../kernel/command.js";
 import type { Admitted, Mark } from "./admit.js";
 import type { AgentSession } from "./agent-session.js";
@@ -62,62 +63,66 @@ export class ResultColumns {
   }
 }
 
-/** Locks the marks of these agents, always in the same order. */
-export async function lockMarks(
-  { client }: Act,
-  agentIds: string[],
-): Promise<Map<string, Mark & { sessionId: string | null }>> {
-  const { rows } = await client.query(
-    `SELECT agent_id, session_id, spool_epoch, acked_seq FROM agent_sessions
-     WHERE agent_id = ANY($1::uuid[]) ORDER BY agent_id FOR UPDATE`,
-    [agentIds],
-  );
-  return new Map(
-    rows.map((row) => [
+/** Locks the marks of these agents, always in the same order: what a flush begins with. */
+export const lockMarks = (agentIds: string[]): Statement => ({
+  name: "lock_marks",
+  text: `SELECT agent_id, session_id, spool_epoch, acked_seq FROM agent_sessions
+    WHERE agent_id = ANY($1::uuid[]) ORDER BY agent_id FOR UPDATE`,
+  values: [agentIds],
+});
+
+/** What the locked rows say. */
+export const marksOf = ({ opened }: Act): Map<string, Mark & { sessionId: string | null }> =>
+  new Map(
+    opened!.rows.map((row) => [
       row.agent_id,
       { sessionId: row.session_id, epoch: row.spool_epoch, acked: Number(row.acked_seq) },
     ]),
   );
-}
+
+const INSERT_RESULTS = {
+  name: "insert_results",
+  text: `WITH marks AS (
+      UPDATE agent_sessions s SET spool_epoch = m.epoch, acked_seq = m.acked, last_seen_at = now()
+      FROM unnest($12::uuid[], $13::uuid[], $14::bigint[]) m(agent_id, epoch, acked) WHERE s.agent_id = m.agent_id)
+    INSERT INTO probe_results (at, agent_id, probe_id, item, seq, duration_ms, status, summary, metrics)
+    SELECT r.at, ($1::uuid[])[r.who], ($2::uuid[])[r.what], r.item, r.seq, r.ms, r.status, r.summary, r.metrics
+    FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::timestamptz[], $8::real[], $9::smallint[], $10::text[], $11::text[])
+      AS r(who, what, item, seq, at, ms, status, summary, metrics)`,
+};
 
 /** History and marks: one statement for all rows of all agents. A result is a sign of life too. */
-export async function insertResults({ client }: Act, columns: ResultColumns, admitted: Admitted[]): Promise<void> {
+export function insertResults({ send }: Act, columns: ResultColumns, admitted: Admitted[]): void {
   if (admitted.length === 0) return;
   const last = [...new Map(admitted.map((one) => [one.session.agentId, one])).values()];
-  await client.query(
-    `WITH marks AS (
-       UPDATE agent_sessions s SET spool_epoch = m.epoch, acked_seq = m.acked, last_seen_at = now()
-       FROM unnest($12::uuid[], $13::uuid[], $14::bigint[]) m(agent_id, epoch, acked) WHERE s.agent_id = m.agent_id)
-     INSERT INTO probe_results (at, agent_id, probe_id, item, seq, duration_ms, status, summary, metrics)
-     SELECT r.at, ($1::uuid[])[r.who], ($2::uuid[])[r.what], r.item, r.seq, r.ms, r.status, r.summary, r.metrics
-     FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::timestamptz[], $8::real[], $9::smallint[], $10::text[], $11::text[])
-       AS r(who, what, item, seq, at, ms, status, summary, metrics)`,
-    [
+  send({
+    ...INSERT_RESULTS,
+    values: [
       ...columns.parameters(),
       last.map(({ session }) => session.agentId),
       last.map(({ admission }) => admission.mark.epoch),
       last.map(({ admission }) => admission.mark.acked),
     ],
-  );
+  });
 }
 
 /** What agents gave up, by their own word. */
-export async function insertGaps({ client }: Act, admitted: Admitted[]): Promise<void> {
+export function insertGaps({ send }: Act, admitted: Admitted[]): void {
   const gaps = admitted.flatMap(({ session: { agentId }, admission, batch: { epoch } }) =>
     admission.gaps.map((gap) => ({ agentId, epoch, ...gap })),
   );
   if (gaps.length === 0) return;
-  await client.query(
-    `INSERT INTO spool_gaps (agent_id, epoch, from_seq, to_seq, reason)
-     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) ON CONFLICT DO NOTHING`,
-    [
+  send({
+    text: `INSERT INTO spool_gaps (agent_id, epoch, from_seq, to_seq, reason)
+      SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) ON CONFLICT DO NOTHING`,
+    values: [
       gaps.map((g) => g.agentId),
       gaps.map((g) => g.epoch),
       gaps.map((g) => g.from),
       gaps.map((g) => g.to),
       gaps.map((g) => g.reason),
     ],
-  );
+  });
 }
 
 /** Reads the states of these sessions' agents into their caches. */
@@ -138,38 +143,42 @@ const STATE_ROWS = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::t
   $9::boolean[], $10::float8[], $11::text[], $12::text[], $13::text[]) WITH ORDINALITY
   AS n(agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at, summary, metrics, evidence, place)`;
 
+const UPDATE_STATES = {
+  name: "update_states",
+  text: `UPDATE probe_state s SET status = n.status, hard_status = n.hard_status, attempt = n.attempt,
+      since = to_timestamp(n.since / 1000), changes = n.changes, flapping = n.flapping,
+      last_at = to_timestamp(n.last_at / 1000), summary = n.summary, metrics = n.metrics::jsonb, evidence = n.evidence::jsonb
+    FROM ${STATE_ROWS} WHERE s.agent_id = n.agent_id AND s.probe_id = n.probe_id AND s.item = n.item
+    RETURNING n.place::int`,
+};
+
+/** The lock waits for a deletion under way; without it the foreign key would fail everybody's flush. */
+const INSERT_STATES = {
+  name: "insert_states",
+  text: `WITH existing AS (SELECT id FROM probes WHERE id = ANY($2::uuid[]) ORDER BY id FOR KEY SHARE),
+    n AS MATERIALIZED (SELECT * FROM ${STATE_ROWS} WHERE probe_id IN (SELECT id FROM existing)),
+    inserted AS (
+      INSERT INTO probe_state (agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at,
+        summary, metrics, evidence)
+      SELECT n.agent_id, n.probe_id, n.item, n.status, n.hard_status, n.attempt, to_timestamp(n.since / 1000), n.changes,
+        n.flapping, to_timestamp(n.last_at / 1000), n.summary, n.metrics::jsonb, n.evidence::jsonb FROM n)
+    SELECT place::int FROM n`,
+};
+
 /**
  * Writes states; `incident_id` and `reporting` are not theirs. A probe may be deleted at the same time, and its states go
  * with it: the others are written all the same.
  * @returns the slots that are in the table now
  */
 export async function saveStates({ client, hint }: Act, touched: Touched[]): Promise<Set<Slot>> {
-  const [known, fresh] = [touched.filter(({ slot }) => slot.state), touched.filter(({ slot }) => !slot.state)];
-  const save = async (some: Touched[], statement: string): Promise<Slot[]> => {
+  const known = touched.filter(({ slot }) => slot.state);
+  const fresh = touched.filter(({ slot }) => !slot.state);
+  const save = async (some: Touched[], statement: Omit<Statement, "values">): Promise<Slot[]> => {
     if (some.length === 0) return [];
-    const { rows } = await client.query<{ place: number }>(statement, stateColumns(some));
+    const { rows } = await client.query<{ place: number }>({ ...statement, values: stateColumns(some) });
     return rows.map(({ place }) => some[place - 1]!.slot);
   };
-  const updated = await save(
-    known,
-    `UPDATE probe_state s SET status = n.status, hard_status = n.hard_status, attempt = n.attempt,
-       since = to_timestamp(n.since / 1000), changes = n.changes, flapping = n.flapping,
-       last_at = to_timestamp(n.last_at / 1000), summary = n.summary, metrics = n.metrics::jsonb, evidence = n.evidence::jsonb
-     FROM ${STATE_ROWS} WHERE s.agent_id = n.agent_id AND s.probe_id = n.probe_id AND s.item = n.item
-     RETURNING n.place::int`,
-  );
-  // The lock waits for a deletion under way; without it the foreign key would fail everybody's flush.
-  const inserted = await save(
-    fresh,
-    `WITH existing AS (SELECT id FROM probes WHERE id = ANY($2::uuid[]) ORDER BY id FOR KEY SHARE),
-     n AS MATERIALIZED (SELECT * FROM ${STATE_ROWS} WHERE probe_id IN (SELECT id FROM existing)),
-     inserted AS (
-       INSERT INTO probe_state (agent_id, probe_id, item, status, hard_status, attempt, since, changes, flapping, last_at,
-         summary, metrics, evidence)
-       SELECT n.agent_id, n.probe_id, n.item, n.status, n.hard_status, n.attempt, to_timestamp(n.since / 1000), n.changes,
-         n.flapping, to_timestamp(n.last_at / 1000), n.summary, n.metrics::jsonb, n.evidence::jsonb FROM n)
-     SELECT place::int FROM n`,
-  );
+  const [updated, inserted] = await Promise.all([save(known, UPDATE_STATES), save(fresh, INSERT_STATES)]);
   if (inserted.length > 0 || known.some(({ slot }) => slot.state!.status !== slot.next!.status)) hint("states");
   return new Set([...updated, ...inserted]);
 }

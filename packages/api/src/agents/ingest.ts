@@ -7,7 +7,7 @@ import { type Admitted, admit, type Incoming } from "./admit.js";
 import { applySignals } from "./apply-signals.js";
 import { Evaluations } from "./evaluations.js";
 import { Gather } from "./gather.js";
-import { insertGaps, insertResults, loadStates, lockMarks, saveStates } from "./ingest.store.js";
+import { insertGaps, insertResults, loadStates, lockMarks, marksOf, saveStates } from "./ingest.store.js";
 import type { ProbeCatalogue } from "./probe-catalogue.js";
 import type { Sessions } from "./sessions.js";
 
@@ -70,7 +70,11 @@ export class Ingest {
     const evaluations = new Evaluations(this.catalogue);
     try {
       await this.learnProbes(batches);
-      const outcomes = await act(systemScope(this.app, "probes"), (tools) => this.write(tools, batches, evaluations));
+      const outcomes = await act(
+        systemScope(this.app, "probes"),
+        (tools) => this.write(tools, batches, evaluations),
+        lockMarks(agentIdsOf(batches)),
+      );
       evaluations.commit();
       return outcomes;
     } catch (error) {
@@ -83,17 +87,14 @@ export class Ingest {
   /** The transaction may run again after a deadlock, so it begins by forgetting what it did before. */
   private async write(tools: Act, batches: Incoming[], evaluations: Evaluations): Promise<(number | Error)[]> {
     evaluations.reset();
-    const { outcomes, admitted } = admitAll(batches, await lockMarks(tools, agentIdsOf(batches)));
+    const { outcomes, admitted } = admitAll(batches, marksOf(tools));
     const unread = [...new Set(admitted.map(({ session }) => session))].filter((session) => !session.states.loaded);
     if (unread.length > 0) await loadStates(tools, unread);
     evaluations.evaluate(admitted, tools.now.getTime());
-    // None of the three needs another's answer.
-    const [written] = await Promise.all([
-      saveStates(tools, evaluations.due),
-      insertResults(tools, evaluations.columns, admitted),
-      insertGaps(tools, admitted),
-    ]);
-    await applySignals(tools, evaluations.written(written));
+    const saved = saveStates(tools, evaluations.due);
+    insertResults(tools, evaluations.columns, admitted);
+    insertGaps(tools, admitted);
+    await applySignals(tools, evaluations.written(await saved));
     return outcomes;
   }
 
@@ -104,7 +105,7 @@ export class Ingest {
 }
 
 /** One after the other, because the second batch of an agent begins where its first one ends. */
-function admitAll(batches: Incoming[], marks: Awaited<ReturnType<typeof lockMarks>>) {
+function admitAll(batches: Incoming[], marks: ReturnType<typeof marksOf>) {
   const admitted: Admitted[] = [];
   const outcomes = batches.map(({ session, batch }) => {
     const mark = marks.get(session.agentId);

@@ -3,9 +3,11 @@ import pg from "pg";
 
 export type Db = NodePgDatabase;
 
-interface Statement {
+export interface Statement {
   text: string;
   values: unknown[];
+  /** Named: PostgreSQL parses it once per connection. For what runs many times a second. */
+  name?: string;
 }
 
 export interface Transaction {
@@ -15,13 +17,19 @@ export interface Transaction {
   /** The database's clock at the start of the transaction. */
   now: Date;
   /**
-   * The last statement, sent together with COMMIT: what it locks is held for no round trip longer than it must be. When
-   * it fails, the COMMIT rolls back.
+   * A statement whose answer nobody waits for: it goes out now, and the statements after it do not wait for a round trip.
+   * When it fails, the transaction fails.
    */
-  finishWith(text: string, values: unknown[]): void;
+  send(statement: Statement): void;
+  /** The answer to `opening`. */
+  opened: pg.QueryResult | undefined;
 }
 
-type Isolation = "READ COMMITTED" | "REPEATABLE READ";
+export interface TransactionOptions {
+  isolation?: "READ COMMITTED" | "REPEATABLE READ";
+  /** The first statement, when it does not depend on anything: it shares the round trip of BEGIN. */
+  opening?: Statement;
+}
 
 export interface Database {
   db: Db;
@@ -30,7 +38,7 @@ export interface Database {
    * One transaction; rolled back when `run` throws. PostgreSQL ends a deadlock by refusing one of those in it: that one
    * runs again, so `run` must keep nothing from its first time.
    */
-  transaction<T>(run: (tx: Transaction) => Promise<T>, isolation?: Isolation): Promise<T>;
+  transaction<T>(run: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -53,23 +61,29 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
   // The pool listens to idle clients only; the error of one that breaks between two statements of a transaction would
   // end the process.
   pool.on("connect", (client) => client.on("error", () => {}));
-  const once = async <T>(run: (tx: Transaction) => Promise<T>, isolation: Isolation): Promise<T> => {
+  const once = async <T>(run: (tx: Transaction) => Promise<T>, options: TransactionOptions): Promise<T> => {
     const client = await pool.connect();
+    let cause: Error | undefined;
     let broken: Error | undefined;
     try {
-      const now = await begin(client, isolation);
-      let last: Statement | undefined;
-      const finishWith: Transaction["finishWith"] = (text, values) => {
-        last = { text, values };
+      const [now, opened] = await begin(client, options);
+      const sent: Promise<unknown>[] = [];
+      const send = (statement: Statement) => {
+        const answer = client.query(statement);
+        // Statements after it fail too, but it is the one that knows why.
+        answer.catch((error) => {
+          cause ??= error;
+        });
+        sent.push(answer);
       };
-      const result = await run({ db: dbOf(client), client, now, finishWith });
-      await Promise.all([last && client.query(last), client.query("COMMIT")]);
+      const result = await run({ db: dbOf(client), client, now, opened, send });
+      await Promise.all([...sent, client.query("COMMIT")]);
       return result;
     } catch (error) {
-      await client.query("ROLLBACK").catch((cause: Error) => {
-        broken = cause;
+      await client.query("ROLLBACK").catch((reason: Error) => {
+        broken = reason;
       });
-      throw error;
+      throw cause ?? error;
     } finally {
       client.release(broken);
     }
@@ -84,10 +98,10 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
   return {
     db: drizzle(pool),
     pool,
-    async transaction(run, isolation = "READ COMMITTED") {
+    async transaction(run, options = {}) {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await once(run, isolation);
+          return await once(run, options);
         } catch (error) {
           if (attempt === ATTEMPTS || !PASSING.has(errorCode(error) ?? "")) throw error;
         }
@@ -101,12 +115,17 @@ const ATTEMPTS = 4;
 /** A deadlock; and a row on its way into the default partition while the partition of its hour was made. */
 const PASSING = new Set(["40P01", "23514"]);
 
-/** One round trip for both statements. */
-async function begin(client: pg.PoolClient, isolation: Isolation): Promise<Date> {
-  const results = (await client.query(
-    `BEGIN ISOLATION LEVEL ${isolation}; SELECT date_trunc('milliseconds', now()) AS now`,
-  )) as unknown as pg.QueryResult<{ now: Date }>[];
-  return results[1]!.rows[0]!.now;
+/** One round trip for all of it. */
+async function begin(
+  client: pg.PoolClient,
+  { isolation = "READ COMMITTED", opening }: TransactionOptions,
+): Promise<[now: Date, opened: pg.QueryResult | undefined]> {
+  const [begun, opened] = await Promise.all([
+    client.query(`BEGIN ISOLATION LEVEL ${isolation}; SELECT date_trunc('milliseconds', now()) AS now`),
+    opening && client.query(opening),
+  ]);
+  const [, clock] = begun as unknown as pg.QueryResult<{ now: Date }>[];
+  return [clock!.rows[0]!.now, opened];
 }
 
 /** Codes of PostgreSQL and of the socket that mean "the database cannot be reached just now". */

@@ -77,13 +77,16 @@ export class IncidentResolver {
     @Ctx() { scope }: Context,
     @Info() info: GraphQLResolveInfo,
   ): Promise<IncidentSnapshot> {
-    return scope.app.database.transaction(async ({ db }) => {
-      const cursor = encodeCursor(await headOf(db));
-      const incidents = await findIncidents(db, filter ?? {}, "NEWEST", { first, after });
-      // Now or never: the transaction, and its moment, are over when the field is resolved.
-      if (isSelected(info, "incidents", "totalCount")) await incidents.totalCount;
-      return { cursor, incidents };
-    }, "REPEATABLE READ");
+    return scope.app.database.transaction(
+      async ({ db }) => {
+        const cursor = encodeCursor(await headOf(db));
+        const incidents = await findIncidents(db, filter ?? {}, "NEWEST", { first, after });
+        // Now or never: the transaction, and its moment, are over when the field is resolved.
+        if (isSelected(info, "incidents", "totalCount")) await incidents.totalCount;
+        return { cursor, incidents };
+      },
+      { isolation: "REPEATABLE READ" },
+    );
   }
 
   @FieldResolver(() => Service, { nullable: true })

@@ -1,6 +1,8 @@
 import { and, eq, inArray, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
+import { rowOf } from "../db/columns.js";
 import type { Act } from "../kernel/command.js";
+import { newId } from "../kernel/ids.js";
 import type { IncidentCategory, Severity } from "../kernel/vocabulary.js";
 import { OPEN_STATUSES } from "./incident.state.js";
 import { type IncidentRow, incidents } from "./incident.table.js";
@@ -32,12 +34,15 @@ export async function raiseMany(act: Act, given: NewIncident[]): Promise<Raised[
   const raised: Raised[] = new Array(given.length);
   let left = [...given.keys()];
   while (left.length > 0) {
-    const open = await lockOpen(act, keysOf(given, left));
+    // Most are new, so they are inserted in the round trip that looks for open ones; what is open already conflicts.
+    const [, open] = await Promise.all([
+      insertNew(act, given, firstOfEachKey(given, left), raised),
+      lockOpen(act, keysOf(given, left)),
+    ]);
+    left = left.filter((i) => !raised[i]);
     const isOpen = (i: number) => open.has(given[i]!.dedupKey ?? "");
     await countDuplicates(act, given, left.filter(isOpen), open, raised);
-    const fresh = left.filter((i) => !isOpen(i));
-    await insertNew(act, given, firstOfEachKey(given, fresh), raised);
-    // Left over: the later ones of a key within this batch, and those whose key somebody else opened a moment ago.
+    // Left over: those whose key was open when it was inserted, and no more when it was looked for.
     left = left.filter((i) => !raised[i]);
   }
   return raised;
@@ -82,40 +87,37 @@ async function lockOpen({ db }: Act, keys: string[]): Promise<Map<string, Incide
   ]);
 }
 
+/** In the order of the keys, as those who insert the same ones do: they wait for each other instead of in a circle. */
+const INSERT = {
+  name: "insert_incidents",
+  text: `INSERT INTO incidents (id, title, description, severity, peak_severity, category, source, dedup_key, service_id,
+      evidence, first_seen_at, last_seen_at, created_at, updated_at)
+    SELECT g.id, g.title, g.description, g.severity, g.severity, g.category, g.source, g."dedupKey", g."serviceId",
+      g.evidence, $2, $2, $2, $2
+    FROM jsonb_to_recordset($1) AS g(id uuid, title text, description text, severity text, category text, source text,
+      "dedupKey" text, "serviceId" uuid, evidence jsonb)
+    WHERE g."dedupKey" IS NULL OR NOT EXISTS (
+      SELECT FROM incidents m JOIN incidents i ON i.id = m.merged_into_id
+      WHERE m.dedup_key = g."dedupKey" AND m.status = 'MERGED' AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED'))
+    ORDER BY g."dedupKey"
+    ON CONFLICT (dedup_key) WHERE status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED') DO NOTHING
+    RETURNING *`,
+};
+
 async function insertNew(
-  { db, now, emit }: Act,
+  { client, now, emit }: Act,
   given: NewIncident[],
   indexes: number[],
   raised: Raised[],
 ): Promise<void> {
   if (indexes.length === 0) return;
-  const values = indexes.map((i) => {
-    const { severity, ...incident } = given[i]!;
-    return {
-      ...incident,
-      severity,
-      peakSeverity: severity,
-      firstSeenAt: now,
-      lastSeenAt: now,
-      createdAt: now,
-      updatedAt: now,
-    };
-  });
-  const rows = await db
-    .insert(incidents)
-    .values(values)
-    .onConflictDoNothing({
-      target: incidents.dedupKey,
-      where: sql`${incidents.status} in ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')`,
-    })
-    .returning();
-  const byKey = new Map(rows.filter((row) => row.dedupKey).map((row) => [row.dedupKey!, row]));
-  const withoutKey = rows.filter((row) => !row.dedupKey);
+  const places = new Map(indexes.map((i) => [newId(), i]));
+  const values = [...places].map(([id, i]) => ({ description: "", category: "OTHER", ...given[i], id }));
+  const { rows } = await client.query({ ...INSERT, values: [JSON.stringify(values), now] });
+  for (const row of rows) raised[places.get(row.id)!] = { incident: rowOf(incidents, row), isNew: true };
   for (const i of indexes) {
-    const key = given[i]!.dedupKey;
-    const incident = key ? byKey.get(key) : withoutKey.shift();
-    if (!incident) continue;
-    raised[i] = { incident, isNew: true };
+    if (!raised[i]) continue;
+    const { incident } = raised[i];
     emit({
       type: "incident.raised",
       summary: `${incident.severity} ${incident.title}`,

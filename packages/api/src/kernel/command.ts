@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Transaction } from "../db/database.js";
+import type { Statement, Transaction } from "../db/database.js";
 import type { Scope } from "./app.js";
 import { AppError } from "./app-error.js";
 import { authorise, type Permission } from "./permissions.js";
@@ -28,26 +28,36 @@ export interface Act extends Transaction {
  * One transaction with its events: runs, appends the events as the last statement, commits, then hints.
  * Everything that changes state goes through here.
  */
-export async function act<Output>(scope: Scope, run: (act: Act) => Promise<Output>): Promise<Output> {
+export async function act<Output>(
+  scope: Scope,
+  run: (act: Act) => Promise<Output>,
+  opening?: Statement,
+): Promise<Output> {
   const { database, hints } = scope.app;
   const topics = new Set<string>();
-  const result = await database.transaction(async (tx) => {
-    const emitted: (NewEvent & { at: number; actor: string })[] = [];
-    const output = await run({
-      ...tx,
-      scope,
-      emit: (event) => emitted.push({ ...event, at: tx.now.getTime(), actor: scope.principal.name }),
-      hint: (topic) => topics.add(topic),
-    });
-    if (emitted.length > 0) {
-      tx.finishWith("SELECT append_events($1)", [JSON.stringify(emitted, storable)]);
-      topics.add("events");
-    }
-    return output;
-  });
+  const result = await database.transaction(
+    async (tx) => {
+      const emitted: (NewEvent & { at: number; actor: string })[] = [];
+      const output = await run({
+        ...tx,
+        scope,
+        emit: (event) => emitted.push({ ...event, at: tx.now.getTime(), actor: scope.principal.name }),
+        hint: (topic) => topics.add(topic),
+      });
+      if (emitted.length > 0) {
+        // Sent last and together with COMMIT: the row it locks is everybody's, and held for no round trip.
+        tx.send({ ...APPEND, values: [JSON.stringify(emitted, storable)] });
+        topics.add("events");
+      }
+      return output;
+    },
+    { opening },
+  );
   for (const topic of topics) hints.publish(topic);
   return result;
 }
+
+const APPEND = { name: "append_events", text: "SELECT append_events($1)" };
 
 /** jsonb refuses U+0000 and half surrogate pairs. What comes from outside is refused earlier; a summary cut in two is not. */
 const storable = (_key: string, value: unknown): unknown =>
