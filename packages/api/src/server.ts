@@ -18,6 +18,7 @@ import { createHttpServer } from "./http/server.js";
 import { type SocketLayer, serveWebSocket } from "./http/websocket.js";
 import type { App } from "./kernel/app.js";
 import { AppError } from "./kernel/app-error.js";
+import { appendedEvents } from "./kernel/appended.js";
 import { type Clock, systemClock } from "./kernel/clock.js";
 import { openRooms } from "./rooms.js";
 import { buildSchema } from "./schema.js";
@@ -79,7 +80,7 @@ async function open(options: ServerOptions, closers: Closers): Promise<Omit<Runn
   closers.push(() => database.close());
   const hints = await openHints(options, { clock, log, database });
   closers.push(() => hints.stop());
-  const app: App = { database, hints, clock, log };
+  const app: App = { database, hints, appended: appendedEvents(), clock, log };
   const firstToken = await ensureFirstToken(app, options.adminToken);
 
   const events = new EventLog(app);

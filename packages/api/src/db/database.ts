@@ -17,10 +17,10 @@ export interface Transaction {
   /** The database's clock at the start of the transaction. */
   now: Date;
   /**
-   * A statement whose answer nobody waits for: it goes out now, and the statements after it do not wait for a round trip.
+   * A statement whose answer nobody waits for within the transaction: what follows does not wait for its round trip.
    * When it fails, the transaction fails.
    */
-  send(statement: Statement): void;
+  send(statement: Statement): Promise<pg.QueryResult>;
   /** The answer to `opening`. */
   opened: pg.QueryResult | undefined;
 }
@@ -75,6 +75,7 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
           cause ??= error;
         });
         sent.push(answer);
+        return answer;
       };
       const result = await run({ db: dbOf(client), client, now, opened, send });
       await Promise.all([...sent, client.query("COMMIT")]);

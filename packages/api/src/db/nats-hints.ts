@@ -17,7 +17,7 @@ export async function natsHints({ log }: Pick<App, "clock" | "log">, url: string
   const subscription = nats.subscribe(SUBJECT, {
     callback: (error, message) => {
       if (error) log.debug({ err: error }, "a hint could not be read");
-      else local.publish(message.string());
+      else local.hear(message.string());
     },
   });
   return {

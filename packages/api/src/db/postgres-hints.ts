@@ -44,7 +44,7 @@ export function postgresHints(
   };
   const hear = (payload: string) => {
     const [sender, ...heard] = payload.split("\n");
-    if (sender !== self) heard.forEach(local.publish);
+    if (sender !== self) heard.forEach(local.hear);
   };
   const listening = listen(url, hear, stopping.signal, { clock, log });
 

@@ -1,9 +1,10 @@
 import { and, inArray, like, or, type SQL } from "drizzle-orm";
-import { type EventRow, events } from "./event.table.js";
+import type { AppendedEvent } from "../kernel/appended.js";
+import { events } from "./event.table.js";
 import type { EventFilter } from "./event.type.js";
 
 /** One filter, twice: over rows in memory for subscribers, as SQL for queries. The tests hold them together. */
-export function matcher(filter: EventFilter | null | undefined): (event: EventRow) => boolean {
+export function matcher(filter: EventFilter | null | undefined): (event: AppendedEvent) => boolean {
   if (!filter) return () => true;
   const types = filter.types && typeMatcher(filter.types);
   const incidents = filter.incidentIds && new Set<string | null>(filter.incidentIds);

@@ -1,7 +1,8 @@
 import { and, asc, gt, lte, sql } from "drizzle-orm";
 import type { App } from "../kernel/app.js";
+import type { AppendedEvent } from "../kernel/appended.js";
 import type { Position } from "./cursor.js";
-import { type EventRow, eventHead, events } from "./event.table.js";
+import { eventHead, events } from "./event.table.js";
 
 const RING = 4096;
 const BATCH = 1000;
@@ -25,14 +26,14 @@ export class EventLog {
   epoch = "";
   /** The last event this replica has read: everything up to it is committed. */
   head = 0;
-  private readonly ring: EventRow[] = [];
+  private readonly ring: AppendedEvent[] = [];
   private readonly listeners = new Set<() => void>();
   private readonly stopping = new AbortController();
   private reading: Promise<void> | null = null;
   private stale = false;
   private mayBeRestored = false;
   private polling: Promise<void> | null = null;
-  private stopHints = () => {};
+  private stopListening = () => {};
 
   private readonly next: ReturnType<typeof nextEvents>;
 
@@ -44,14 +45,19 @@ export class EventLog {
     const head = await this.readHead();
     this.epoch = head.epoch;
     this.head = head.seq;
-    this.stopHints = this.app.hints.subscribe((topic) => {
-      if (topic === "events") void this.refresh();
+    const stopHints = this.app.hints.subscribe((topic, isOwn) => {
+      if (topic === "events" && !isOwn) void this.refresh();
     });
+    const stopAppended = this.app.appended.subscribe((events) => this.take(events));
+    this.stopListening = () => {
+      stopHints();
+      stopAppended();
+    };
     this.polling = this.poll(this.stopping.signal);
   }
 
   async stop(): Promise<void> {
-    this.stopHints();
+    this.stopListening();
     this.stopping.abort();
     await this.polling;
     await this.reading;
@@ -73,7 +79,7 @@ export class EventLog {
   }
 
   /** The events after `seq`, at most `limit`, up to what this replica has read; in order, without a hole. */
-  async read(after: number, limit: number): Promise<EventRow[]> {
+  async read(after: number, limit: number): Promise<AppendedEvent[]> {
     const oldest = this.ring[0]?.seq ?? this.head + 1;
     if (after + 1 >= oldest) return this.ring.slice(after + 1 - oldest, after + 1 - oldest + limit);
     return this.app.database.db
@@ -94,7 +100,9 @@ export class EventLog {
       try {
         if (this.mayBeRestored) await this.noticeRestore();
         const rows = await this.next.execute({ after: this.head });
-        if (rows.length > 0) this.advance(rows);
+        // Meanwhile some of them may have been committed here.
+        const unknown = rows.filter(({ seq }) => seq > this.head);
+        if (unknown.length > 0) this.advance(unknown);
         this.stale ||= rows.length === BATCH;
       } catch (error) {
         this.app.log.warn({ err: error }, "events cannot be read; trying again");
@@ -102,7 +110,13 @@ export class EventLog {
     }
   }
 
-  private advance(rows: EventRow[]): void {
+  /** What was committed here follows what is known, unless another commit came between: then both are read. */
+  private take(events: AppendedEvent[]): void {
+    if (events[0]!.seq === this.head + 1) this.advance(events);
+    else if (events.at(-1)!.seq > this.head) void this.refresh();
+  }
+
+  private advance(rows: AppendedEvent[]): void {
     this.ring.push(...rows);
     if (this.ring.length > RING) this.ring.splice(0, this.ring.length - RING);
     this.head = rows.at(-1)!.seq;
@@ -122,13 +136,14 @@ export class EventLog {
   }
 
   /**
-   * A restored database has another epoch; what this replica remembers of the old one is void. Never beside a read: a head
-   * that was asked for before it and answered after it would look like a step back.
+   * A restored database has another epoch; what this replica remembers of the old one is void. What is committed here
+   * while the answer is on its way is no step back.
    */
   private async noticeRestore(): Promise<void> {
+    const known = this.head;
     const { epoch, seq } = await this.readHead();
     this.mayBeRestored = false;
-    if (epoch === this.epoch && seq >= this.head) return;
+    if (epoch === this.epoch && seq >= known) return;
     this.epoch = epoch;
     this.head = seq;
     this.ring.length = 0;

@@ -2,12 +2,13 @@ import { Field, ID, InputType, ObjectType } from "type-graphql";
 import { SeverityEnum } from "../graphql/enums.js";
 import { BigIntText, Cursor, Json } from "../graphql/scalars.js";
 import { typeFrom } from "../graphql/type-from.js";
+import type { AppendedEvent } from "../kernel/appended.js";
 import type { Severity } from "../kernel/vocabulary.js";
 import { encodeCursor } from "./cursor.js";
-import { type EventRow, events } from "./event.table.js";
+import { events } from "./event.table.js";
 
 /** An event as clients see it: its row, and where it stands. */
-export interface PublishedEvent extends EventRow {
+export interface PublishedEvent extends AppendedEvent {
   cursor: string;
 }
 
@@ -23,7 +24,7 @@ export const Event = typeFrom("Event", events, {
 });
 Field(() => Cursor, { description: "Subscribe after it to get what follows." })(Event.prototype, "cursor");
 
-export const publish = (row: EventRow, epoch: string): PublishedEvent => ({
+export const publish = (row: AppendedEvent, epoch: string): PublishedEvent => ({
   ...row,
   cursor: encodeCursor({ epoch, seq: row.seq }),
 });

@@ -2,6 +2,7 @@ import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { decodeCursor, encodeCursor, type Position } from "./cursor.js";
 import type { EventLog } from "./event-log.js";
+import { NextMessage } from "./next-message.js";
 import { PageMemo } from "./page-memo.js";
 import { gapReason } from "./read-events.js";
 import { ReaderGroup, type Rendered, type SharedQuery } from "./reader-group.js";
@@ -66,7 +67,7 @@ export class FanOut {
       if (from.epoch === this.log.epoch && from.seq > this.log.head) await this.log.refresh();
       position = this.log.position();
       const reason = gapReason(from, position);
-      if (reason) subscriber.send(await query.renderGap(reason));
+      if (reason) subscriber.send(new NextMessage(await query.renderGap(reason)));
       position = { epoch: position.epoch, seq: reason ? 0 : from.seq };
     }
     // Everybody hears at once, or at the end of the catch-up, where now is: a client whose connection breaks before the
@@ -131,17 +132,17 @@ export class FanOut {
     const { epoch } = this.log;
     // The database was restored to another point: say so, and begin with what it holds now.
     if (group.position.epoch !== epoch || group.position.seq > this.log.head) {
-      await this.write(group, await group.query.renderGap("EPOCH_CHANGED"));
+      await this.write(group, new NextMessage(await group.query.renderGap("EPOCH_CHANGED")));
       group.position = { epoch, seq: 0 };
     }
     const behind = () => this.log.head - group.position.seq;
     while (behind() > 0 && this.log.epoch === epoch && group.members.size > 0 && !this.stopping.signal.aborted) {
       const catchingUp = behind() > PAGE;
       if (catchingUp) await this.letDrain(group);
-      const { to, body } = await this.render(group, catchingUp);
-      if (body) await this.write(group, body);
+      const { to, message } = await this.render(group, catchingUp);
+      if (message) await this.write(group, message);
       group.position = { epoch, seq: to };
-      if (body || catchingUp) group.toldCaughtUp = !catchingUp;
+      if (message || catchingUp) group.toldCaughtUp = !catchingUp;
       if (catchingUp) await turn();
     }
     if (group.toldCaughtUp || !group.standsAt(this.log.position())) return;
@@ -157,27 +158,28 @@ export class FanOut {
       const read = await this.log.read(seq, end - seq);
       const to = read.at(-1)?.seq ?? end;
       const events = read.filter(query.matches);
-      return { to, body: events.length > 0 ? await query.render(events, { epoch, seq: to }, !catchingUp) : null };
+      if (events.length === 0) return { to, message: null };
+      return { to, message: new NextMessage(await query.render(events, { epoch, seq: to }, !catchingUp)) };
     });
   }
 
   /** A heartbeat: no events, only where the reader stands. */
-  private async emptyPage(query: SharedQuery, position: Position): Promise<string> {
+  private async emptyPage(query: SharedQuery, position: Position): Promise<NextMessage> {
     const { epoch, seq } = position;
     const caughtUp = seq === this.log.head;
     const page = await this.memo.get(`${epoch}:${seq}:${caughtUp}:empty:${query.key}`, async () => ({
       to: seq,
-      body: await query.render([], position, caughtUp),
+      message: new NextMessage(await query.render([], position, caughtUp)),
     }));
-    return page.body!;
+    return page.message!;
   }
 
-  private async write(group: ReaderGroup, body: string): Promise<void> {
+  private async write(group: ReaderGroup, message: NextMessage): Promise<void> {
     group.sentAt = this.app.clock.monotonic();
     let written = 0;
     for (const member of group.members) {
       if (member.isOverflowing) this.cutOff(member, group.position);
-      else member.send(body);
+      else member.send(message);
       if (++written % SLICE === 0) await turn();
     }
   }

@@ -17,7 +17,7 @@ export class PageMemo {
     const entry = { page, bytes: 0 };
     this.pages.set(key, entry);
     page.then(
-      ({ body }) => this.account(key, entry, key.length + (body?.length ?? 0)),
+      ({ message }) => this.account(key, entry, key.length + (message?.bytes ?? 0)),
       () => this.pages.delete(key),
     );
     return page;

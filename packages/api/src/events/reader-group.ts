@@ -1,20 +1,21 @@
+import type { AppendedEvent } from "../kernel/appended.js";
 import type { Position } from "./cursor.js";
-import type { EventRow } from "./event.table.js";
+import type { NextMessage } from "./next-message.js";
 import type { Subscriber } from "./subscriber.js";
 
 /** A page of events up to `to` (inclusive), rendered for one group key. */
 export interface Rendered {
   to: number;
   /** Null when no event passed the filter: nothing to send. */
-  body: string | null;
+  message: NextMessage | null;
 }
 
 /** What makes subscriptions equal: document, variables without `after`, visibility. */
 export interface SharedQuery {
   key: string;
-  matches(event: EventRow): boolean;
-  /** Executes the document on a page and serialises the result. Rejects when the database is away. */
-  render(events: EventRow[], to: Position, caughtUp: boolean): Promise<string>;
+  matches(event: AppendedEvent): boolean;
+  /** Executes the document on a page; the result as JSON. Rejects when the database is away. */
+  render(events: AppendedEvent[], to: Position, caughtUp: boolean): Promise<string>;
   renderGap(reason: string): Promise<string>;
 }
 

@@ -1,10 +1,17 @@
 import { GraphQLError } from "graphql";
 import type { AppError } from "../kernel/app-error.js";
+import { type NextMessage, tailOf } from "./next-message.js";
 
 /** What the fan-out needs of a socket; it never sees a socket library. */
 export interface EventSocket {
+  /** Bytes that wait in this process. */
   readonly bufferedAmount: number;
-  send(text: string, flushed: (error?: Error) => void): void;
+  /** More is on its way than the system takes at once; `onDrain` tells when it is gone. */
+  readonly isCongested: boolean;
+  /** Writes one whole WebSocket frame in two parts. A closed socket swallows it. */
+  writeFrame(start: Buffer, tail: Buffer): void;
+  /** Calls back once, when what was written has left this process, or the socket is closed. */
+  onDrain(listener: () => void): void;
   /** Ends the connection without ceremony: the peer does not read. */
   terminate(): void;
 }
@@ -21,8 +28,8 @@ const MAX_BYTES = 1024 * 1024;
  */
 export class Subscriber implements AsyncGenerator<never, void, void> {
   live = true;
+  /** Messages since the socket had nothing to send. */
   private pending = 0;
-  private waiting: (() => void)[] = [];
   private finish!: () => void;
   private abandon!: (error: Error) => void;
   private readonly result = new Promise<void>((resolve, reject) => {
@@ -31,34 +38,35 @@ export class Subscriber implements AsyncGenerator<never, void, void> {
   });
   /** Resolves when the subscription is over, for whatever reason. */
   readonly ended: Promise<void> = this.result.catch(() => {});
-  private readonly head: string;
+  private readonly tail: Buffer;
 
   constructor(
     private readonly socket: EventSocket,
     operationId: string,
   ) {
-    this.head = `{"id":${JSON.stringify(operationId)},"type":"next","payload":`;
+    this.tail = tailOf(operationId);
   }
 
   get isOverflowing(): boolean {
-    return this.pending >= MAX_PENDING || this.socket.bufferedAmount > MAX_BYTES;
+    const waiting = this.socket.bufferedAmount;
+    if (waiting === 0) this.pending = 0;
+    return this.pending >= MAX_PENDING || waiting > MAX_BYTES;
   }
 
-  /** Everything sent has left this process. */
+  /** The system takes what is sent. */
   get isDrained(): boolean {
-    return this.pending === 0 || !this.live;
+    return !this.live || !this.socket.isCongested;
   }
 
-  /** Sends an already serialised result. */
-  send(body: string): void {
+  send(message: NextMessage): void {
     if (!this.live) return;
     this.pending++;
-    this.socket.send(`${this.head}${body}}`, this.flushed);
+    this.socket.writeFrame(message.startOf(this.tail.length), this.tail);
   }
 
-  /** Resolves when it is drained. */
+  /** Resolves when it is drained, or over. */
   async drained(): Promise<void> {
-    if (!this.isDrained) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (!this.isDrained) await Promise.race([this.ended, new Promise<void>((resolve) => this.socket.onDrain(resolve))]);
   }
 
   /** Ends the operation with an error; the client may subscribe again. */
@@ -97,16 +105,6 @@ export class Subscriber implements AsyncGenerator<never, void, void> {
 
   private close(settle: () => void): void {
     this.live = false;
-    this.release();
     settle();
-  }
-
-  private readonly flushed = () => {
-    this.pending--;
-    if (this.pending === 0) this.release();
-  };
-
-  private release(): void {
-    for (const resume of this.waiting.splice(0)) resume();
   }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
 import { CLOSE } from "@poppo-ops/plugins/wire";
 import { type ExecutionArgs, type GraphQLError, type GraphQLFormattedError, subscribe } from "graphql";
 import {
@@ -22,6 +23,7 @@ import { newId } from "../kernel/ids.js";
 import { authorise, type Principal } from "../kernel/permissions.js";
 import type { Credentials } from "./authenticate.js";
 import type { Connections } from "./connections.js";
+import { eventSocket } from "./event-socket.js";
 import { Liveness } from "./liveness.js";
 import { originIsAllowed } from "./origin.js";
 
@@ -39,6 +41,8 @@ export interface SocketOptions {
 
 interface Extra extends Record<PropertyKey, unknown> {
   socket: WebSocket;
+  /** What `socket` is on. */
+  stream: Duplex;
   connection?: Connection;
 }
 type Socket = SocketContext<Record<string, unknown>, Extra>;
@@ -72,7 +76,7 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
     stream.on("error", (error) => app.log.debug({ err: error }, "upgrade failed"));
     const refusal = upgradeRefusal(request);
     if (refusal) return stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    sockets.handleUpgrade(request, stream, head, (socket) => bind(core, socket, app));
+    sockets.handleUpgrade(request, stream, head, (socket) => bind(core, { socket, stream }, app));
   });
 
   return {
@@ -102,7 +106,8 @@ function upgradeRefusal(request: IncomingMessage): string | null {
   return null;
 }
 
-function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>>, socket: WebSocket, app: App): void {
+function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>>, extra: Extra, app: App): void {
+  const { socket } = extra;
   const closed = core.opened(
     {
       protocol: socket.protocol as typeof GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -124,7 +129,7 @@ function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>
         });
       },
     },
-    { socket },
+    extra,
   );
   socket.on("error", (error) => app.log.debug({ err: error }, "socket error"));
   socket.once("close", (code, reason) => {
@@ -203,7 +208,7 @@ function prepare(
     contextValue,
     source: payload.query,
     operationId,
-    socket: socket.extra.socket,
+    socket: eventSocket(socket.extra.socket, socket.extra.stream),
   };
 }
 

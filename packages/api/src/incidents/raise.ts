@@ -1,10 +1,9 @@
-import { and, eq, inArray, sql } from "drizzle-orm";
-import { alias } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
 import { rowOf } from "../db/columns.js";
 import type { Act } from "../kernel/command.js";
 import { newId } from "../kernel/ids.js";
+import { storableJson } from "../kernel/storable.js";
 import type { IncidentCategory, Severity } from "../kernel/vocabulary.js";
-import { OPEN_STATUSES } from "./incident.state.js";
 import { type IncidentRow, incidents } from "./incident.table.js";
 
 /** What is known of a trouble when it is raised. The same `dedupKey` means the same trouble while it is open. */
@@ -32,18 +31,12 @@ export interface Raised {
  */
 export async function raiseMany(act: Act, given: NewIncident[]): Promise<Raised[]> {
   const raised: Raised[] = new Array(given.length);
-  let left = [...given.keys()];
-  while (left.length > 0) {
-    // Most are new, so they are inserted in the round trip that looks for open ones; what is open already conflicts.
-    const [, open] = await Promise.all([
-      insertNew(act, given, firstOfEachKey(given, left), raised),
-      lockOpen(act, keysOf(given, left)),
-    ]);
-    left = left.filter((i) => !raised[i]);
-    const isOpen = (i: number) => open.has(given[i]!.dedupKey ?? "");
-    await countDuplicates(act, given, left.filter(isOpen), open, raised);
+  const unraised = () => [...given.keys()].filter((i) => !raised[i]);
+  for (let left = unraised(); left.length > 0; left = unraised()) {
+    // A new trouble takes one statement: what is open already conflicts, and only then is looked for.
+    await insertNew(act, given, firstOfEachKey(given, left), raised);
+    await countDuplicates(act, given, unraised(), raised);
     // Left over: those whose key was open when it was inserted, and no more when it was looked for.
-    left = left.filter((i) => !raised[i]);
   }
   return raised;
 }
@@ -62,29 +55,24 @@ function firstOfEachKey(given: NewIncident[], indexes: number[]): number[] {
   });
 }
 
-/** The open incident of each key, locked in the order of the keys; a merged one stands for what it was merged into. */
-async function lockOpen({ db }: Act, keys: string[]): Promise<Map<string, IncidentRow>> {
+/** The open incident of each key, locked in one order; a merged one stands for what it was merged into. */
+const LOCK_OPEN = {
+  name: "lock_open_incidents",
+  text: `WITH open AS (
+      SELECT i.id, i.dedup_key AS key FROM incidents i
+      WHERE i.dedup_key = ANY($1) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+      UNION ALL
+      SELECT m.merged_into_id, m.dedup_key FROM incidents m WHERE m.dedup_key = ANY($1) AND m.status = 'MERGED')
+    SELECT open.key, i.* FROM incidents i JOIN open USING (id)
+    WHERE i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED') ORDER BY i.id FOR UPDATE OF i`,
+};
+
+async function lockOpen({ client }: Act, keys: string[]): Promise<Map<string, IncidentRow>> {
   if (keys.length === 0) return new Map();
-  const open = inArray(incidents.status, [...OPEN_STATUSES]);
-  const locked = db
-    .select()
-    .from(incidents)
-    .where(and(inArray(incidents.dedupKey, keys), open))
-    .orderBy(incidents.dedupKey)
-    .for("update");
-  const merged = alias(incidents, "merged");
-  const mergedInto = db
-    .select({ key: merged.dedupKey, incident: incidents })
-    .from(merged)
-    .innerJoin(incidents, eq(incidents.id, merged.mergedIntoId))
-    .where(and(inArray(merged.dedupKey, keys), eq(merged.status, "MERGED"), open))
-    .orderBy(incidents.id)
-    .for("update", { of: incidents });
-  const [rows, aliases] = await Promise.all([locked, mergedInto]);
-  return new Map([
-    ...aliases.map((row) => [row.key!, row.incident] as const),
-    ...rows.map((row) => [row.dedupKey!, row] as const),
-  ]);
+  const { rows } = await client.query({ ...LOCK_OPEN, values: [keys] });
+  const found = rows.map((row) => [row.key as string, rowOf(incidents, row)] as const);
+  // A key may have been merged away and raised anew: then the new one counts.
+  return new Map([...found, ...found.filter(([key, { dedupKey }]) => dedupKey === key)]);
 }
 
 /** In the order of the keys, as those who insert the same ones do: they wait for each other instead of in a circle. */
@@ -113,7 +101,7 @@ async function insertNew(
   if (indexes.length === 0) return;
   const places = new Map(indexes.map((i) => [newId(), i]));
   const values = [...places].map(([id, i]) => ({ description: "", category: "OTHER", ...given[i], id }));
-  const { rows } = await client.query({ ...INSERT, values: [JSON.stringify(values), now] });
+  const { rows } = await client.query({ ...INSERT, values: [storableJson(values), now] });
   for (const row of rows) raised[places.get(row.id)!] = { incident: rowOf(incidents, row), isNew: true };
   for (const i of indexes) {
     if (!raised[i]) continue;
@@ -127,13 +115,10 @@ async function insertNew(
   }
 }
 
-async function countDuplicates(
-  { db, now, emit }: Act,
-  given: NewIncident[],
-  indexes: number[],
-  open: Map<string, IncidentRow>,
-  raised: Raised[],
-): Promise<void> {
+async function countDuplicates(act: Act, given: NewIncident[], left: number[], raised: Raised[]): Promise<void> {
+  const { db, now, emit } = act;
+  const open = await lockOpen(act, keysOf(given, left));
+  const indexes = left.filter((i) => open.has(given[i]!.dedupKey ?? ""));
   const targets = new Map<string, { count: number; severity: Severity; before: IncidentRow }>();
   for (const i of indexes) {
     const before = open.get(given[i]!.dedupKey!)!;

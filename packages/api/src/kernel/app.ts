@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Database } from "../db/database.js";
+import type { Appended } from "./appended.js";
 import type { Clock } from "./clock.js";
 import type { Hints } from "./hints.js";
 import { type Principal, SYSTEM } from "./permissions.js";
@@ -8,6 +9,7 @@ import { type Principal, SYSTEM } from "./permissions.js";
 export interface App {
   database: Database;
   hints: Hints;
+  appended: Appended;
   clock: Clock;
   log: Logger;
 }

@@ -2,7 +2,9 @@ import type { z } from "zod";
 import type { Statement, Transaction } from "../db/database.js";
 import type { Scope } from "./app.js";
 import { AppError } from "./app-error.js";
+import type { AppendedEvent } from "./appended.js";
 import { authorise, type Permission } from "./permissions.js";
+import { storableJson } from "./storable.js";
 import type { Severity } from "./vocabulary.js";
 
 export interface NewEvent {
@@ -27,41 +29,48 @@ export interface Act extends Transaction {
 /**
  * One transaction with its events: runs, appends the events as the last statement, commits, then hints.
  * Everything that changes state goes through here.
+ * @param opening the first statement, when it depends on nothing; its answer is `opened`
  */
 export async function act<Output>(
   scope: Scope,
   run: (act: Act) => Promise<Output>,
   opening?: Statement,
 ): Promise<Output> {
-  const { database, hints } = scope.app;
-  const topics = new Set<string>();
-  const result = await database.transaction(
-    async (tx) => {
-      const emitted: (NewEvent & { at: number; actor: string })[] = [];
-      const output = await run({
-        ...tx,
-        scope,
-        emit: (event) => emitted.push({ ...event, at: tx.now.getTime(), actor: scope.principal.name }),
-        hint: (topic) => topics.add(topic),
-      });
-      if (emitted.length > 0) {
-        // Sent last and together with COMMIT: the row it locks is everybody's, and held for no round trip.
-        tx.send({ ...APPEND, values: [JSON.stringify(emitted, storable)] });
-        topics.add("events");
-      }
-      return output;
-    },
-    { opening },
-  );
+  const { database, hints, appended } = scope.app;
+  const { output, topics, log } = await database.transaction((tx) => runIn(tx, scope, run), { opening });
+  if (log) appended.publish(await log());
   for (const topic of topics) hints.publish(topic);
-  return result;
+  return output;
 }
 
-const APPEND = { name: "append_events", text: "SELECT append_events($1)" };
+async function runIn<Output>(tx: Transaction, scope: Scope, run: (act: Act) => Promise<Output>) {
+  const emitted: NewEvent[] = [];
+  const topics = new Set<string>();
+  const output = await run({
+    ...tx,
+    scope,
+    emit: (event) => emitted.push(event),
+    hint: (topic) => topics.add(topic),
+  });
+  if (emitted.length === 0) return { output, topics };
+  topics.add("events");
+  // Last, and together with COMMIT: the row it locks is everybody's, and held for no round trip.
+  return { output, topics, log: append(tx, scope.principal.name, emitted) };
+}
 
-/** jsonb refuses U+0000 and half surrogate pairs. What comes from outside is refused earlier; a summary cut in two is not. */
-const storable = (_key: string, value: unknown): unknown =>
-  typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd").replaceAll("\u0000", "\ufffd") : value;
+/** @returns what was appended, to be asked for when it is committed */
+function append({ send, now }: Transaction, actor: string, emitted: NewEvent[]): () => Promise<AppendedEvent[]> {
+  const text = storableJson(emitted.map((event) => ({ ...event, actor, at: now.getTime() })));
+  const answer = send({ ...APPEND, values: [text] });
+  const nothing = { incidentId: null, serviceId: null, severity: null, payload: {} };
+  return async () => {
+    const first = Number((await answer).rows[0].head) - emitted.length + 1;
+    const events: (NewEvent & { actor: string })[] = JSON.parse(text);
+    return events.map((event, i) => ({ ...nothing, ...event, seq: first + i, at: now }));
+  };
+}
+
+const APPEND = { name: "append_events", text: "SELECT append_events($1) AS head" };
 
 export interface Command<Input extends z.ZodObject, Output> {
   (scope: Scope, input: z.input<Input>): Promise<Output>;

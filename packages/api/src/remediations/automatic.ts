@@ -61,26 +61,31 @@ type Position = Pick<Candidate, "agentId" | "probeId" | "item">;
 const positionOf = ({ agentId, probeId, item }: Candidate): Position => ({ agentId, probeId, item });
 
 /** A fix that nobody yet knows to hold is judged first, by `watch-fixes.ts`: a relapse may open the breaker. */
+const CANDIDATES = {
+  name: "remediation_candidates",
+  text: `SELECT s.agent_id AS "agentId", a.name AS "agentName", a.status = 'ONLINE' AS "isConnected", s.probe_id AS "probeId",
+      s.item, i.id AS "incidentId", p.remediation
+    FROM remediation_policies pol
+    JOIN probes p ON p.id = pol.probe_id AND p.enabled
+    JOIN probe_state s ON s.probe_id = p.id AND s.incident_id IS NOT NULL AND ${IS_BAD}
+    JOIN agents a ON a.id = s.agent_id
+    JOIN incidents raised ON raised.id = s.incident_id
+    JOIN incidents i ON i.id = coalesce(raised.merged_into_id, raised.id)
+    WHERE pol.mode = 'AUTOMATIC' AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+      AND ($1::uuid IS NULL OR (s.agent_id, s.probe_id, s.item) > ($1, $2::uuid, $3::text))
+      AND NOT EXISTS (
+        SELECT FROM remediation_runs r
+        WHERE r.agent_id = s.agent_id AND r.probe_id = s.probe_id AND r.item = s.item
+          AND (r.finished_at IS NULL OR
+              r.status = 'SUCCEEDED' AND r.held IS NULL AND r.finished_at > now() - make_interval(secs => $5)))
+    ORDER BY s.agent_id, s.probe_id, s.item LIMIT $4`,
+};
+
 async function findCandidates({ database }: App, after: Position | null): Promise<Candidate[]> {
-  const { rows } = await database.pool.query<Candidate>(
-    `SELECT s.agent_id AS "agentId", a.name AS "agentName", a.status = 'ONLINE' AS "isConnected", s.probe_id AS "probeId",
-            s.item, i.id AS "incidentId", p.remediation
-     FROM remediation_policies pol
-     JOIN probes p ON p.id = pol.probe_id AND p.enabled
-     JOIN probe_state s ON s.probe_id = p.id AND s.incident_id IS NOT NULL AND ${IS_BAD}
-     JOIN agents a ON a.id = s.agent_id
-     JOIN incidents raised ON raised.id = s.incident_id
-     JOIN incidents i ON i.id = coalesce(raised.merged_into_id, raised.id)
-     WHERE pol.mode = 'AUTOMATIC' AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
-       AND ($1::uuid IS NULL OR (s.agent_id, s.probe_id, s.item) > ($1, $2::uuid, $3::text))
-       AND NOT EXISTS (
-         SELECT FROM remediation_runs r
-         WHERE r.agent_id = s.agent_id AND r.probe_id = s.probe_id AND r.item = s.item
-           AND (r.finished_at IS NULL OR
-                r.status = 'SUCCEEDED' AND r.held IS NULL AND r.finished_at > now() - make_interval(secs => $5)))
-     ORDER BY s.agent_id, s.probe_id, s.item LIMIT $4`,
-    [after?.agentId ?? null, after?.probeId ?? null, after?.item ?? null, BATCH, STABILITY_MS / 1000],
-  );
+  const { rows } = await database.pool.query<Candidate>({
+    ...CANDIDATES,
+    values: [after?.agentId ?? null, after?.probeId ?? null, after?.item ?? null, BATCH, STABILITY_MS / 1000],
+  });
   return rows;
 }
 

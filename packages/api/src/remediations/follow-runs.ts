@@ -4,30 +4,35 @@ import { type Act, act } from "../kernel/command.js";
 import { countFailedFixes } from "./breaker.js";
 import { moveRuns } from "./move-runs.js";
 import { leaseOf, nextMove, type RunView } from "./next-move.js";
-import { readRunViews } from "./run-views.js";
+import { runViewReader } from "./run-views.js";
 
 const BATCH = 1000;
 /** A lease is written again only when it has grown by this much. */
 const RENEWAL_MS = 10_000;
 
+type ReadViews = ReturnType<typeof runViewReader>;
+
 /** Lets live runs follow their commands, their agents and their probes: one read, one pure decision each, one write. */
-export const followRuns = (app: App): Module => ({
-  name: "follow remediation runs",
-  batch: BATCH,
-  everyMs: 1000,
-  wakeOn: (topic) => topic === "commands" || topic === "states" || topic === "events",
-  step: () => followUntilAllWait(app),
-});
+export function followRuns(app: App): Module {
+  const read = runViewReader(app.database.db, BATCH);
+  return {
+    name: "follow remediation runs",
+    batch: BATCH,
+    everyMs: 1000,
+    wakeOn: (topic) => topic === "commands" || topic === "states" || topic === "events",
+    step: () => followUntilAllWait(app, read),
+  };
+}
 
 /** A run may take several steps at once: it had started and ended before anybody looked. */
-async function followUntilAllWait(app: App): Promise<number> {
+async function followUntilAllWait(app: App, read: ReadViews): Promise<number> {
   let steps = 0;
-  for (let moved = -1; moved !== 0; steps += moved) moved = await followOnce(app);
+  for (let moved = -1; moved !== 0; steps += moved) moved = await followOnce(app, read);
   return steps;
 }
 
-async function followOnce(app: App): Promise<number> {
-  const { now, views } = await readRunViews(app.database.db, BATCH);
+async function followOnce(app: App, read: ReadViews): Promise<number> {
+  const { now, views } = await read();
   const moves = views.flatMap((view) => nextMove(view, now) ?? []);
   const grown = views.flatMap((view) => renewal(view) ?? []);
   if (moves.length === 0 && grown.length === 0) return 0;

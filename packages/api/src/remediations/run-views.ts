@@ -8,15 +8,18 @@ import type { RunView } from "./next-move.js";
 import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
 import { declarationsOf } from "./remediation-kind.js";
 
-/** The live runs for which something may have happened, each with all that decides about it, in one statement. */
-export async function readRunViews(db: Db, limit: number): Promise<{ now: Date; views: RunView[] }> {
+/**
+ * The live runs for which something may have happened, each with all that decides about it, in one statement. Prepared:
+ * it is asked with every hint.
+ */
+export function runViewReader(db: Db, limit: number): () => Promise<{ now: Date; views: RunView[] }> {
   const ownState = and(
     eq(probeState.agentId, runs.agentId),
     eq(probeState.probeId, runs.probeId),
     eq(probeState.item, runs.item),
   );
   const old = lt(runs.requestedAt, sql`now() - make_interval(secs => ${AUTOMATION_WITHIN_MS / 1000})`);
-  const rows = await db
+  const statement = db
     .select({
       now: sql<string>`now()`,
       run: runs,
@@ -39,8 +42,12 @@ export async function readRunViews(db: Db, limit: number): Promise<{ now: Date; 
     .leftJoin(probeState, ownState)
     .where(and(isNull(runs.finishedAt), or(ne(runs.status, "AWAITING_APPROVAL"), old)))
     .orderBy(runs.requestedAt)
-    .limit(limit);
-  return { now: new Date(rows[0]?.now ?? 0), views: rows.map(toView) };
+    .limit(limit)
+    .prepare("run_views");
+  return async () => {
+    const rows = await statement.execute();
+    return { now: new Date(rows[0]?.now ?? 0), views: rows.map(toView) };
+  };
 }
 
 type Joined = Omit<RunView, keyof RemediationRunRow | "timeoutMs" | "verifyWithinMs" | "command"> & {

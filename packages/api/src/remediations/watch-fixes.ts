@@ -6,8 +6,8 @@ import { type RemediationRunRow, remediationRuns as runs } from "./remediation.t
 import { onTimelines } from "./run-event.js";
 
 /**
- * A verified fix has helped only when it holds. One whose probe turns bad again (or was good once and never believed) within the stability window counts as a
- * failed one, for the same incident or a new one: a container that crashes anew after every restart opens the breaker.
+ * A verified fix has helped only when it holds. One whose probe turns bad again (or was good once and never believed)
+ * within the stability window counts as a failed one, for the same incident or a new one: a container that crashes anew after every restart opens the breaker.
  * @returns how many fixes were judged
  */
 export async function watchFixes(act: Act): Promise<number> {
@@ -19,35 +19,41 @@ export async function watchFixes(act: Act): Promise<number> {
   return relapsed.length + held.length;
 }
 
-const judgeRelapsed = ({ client, db }: Act) =>
-  client
-    .query<{ id: string; incidentId: string | null; why: string }>(
-      `UPDATE remediation_runs r SET held = false
-       FROM probe_state s JOIN probes p ON p.id = s.probe_id
-       WHERE r.status = 'SUCCEEDED' AND r.held IS NULL AND r.finished_at > now() - interval '1 day'
-         AND s.agent_id = r.agent_id AND s.probe_id = r.probe_id AND s.item = r.item
-         AND p.rules->'raiseOn' ? s.hard_status AND p.rules->'raiseOn' ? s.status
-       RETURNING r.id, s.incident_id AS "incidentId", s.summary AS why`,
-    )
-    .then(async ({ rows }): Promise<FailedFix[]> => {
-      if (rows.length === 0) return [];
-      const ids = rows.map(({ id }) => id);
-      const full = new Map((await db.select().from(runs).where(inArray(runs.id, ids))).map((run) => [run.id, run]));
-      // It is told where the trouble is now: its incident may be a new one.
-      return rows.map(({ id, incidentId, why }) => {
-        const run = full.get(id)!;
-        return { run: { ...run, incidentId: incidentId ?? run.incidentId }, why };
-      });
-    });
+const RELAPSED = {
+  name: "judge_relapsed_fixes",
+  text: `UPDATE remediation_runs r SET held = false
+    FROM probe_state s JOIN probes p ON p.id = s.probe_id
+    WHERE r.status = 'SUCCEEDED' AND r.held IS NULL AND r.finished_at > now() - interval '1 day'
+      AND s.agent_id = r.agent_id AND s.probe_id = r.probe_id AND s.item = r.item
+      AND p.rules->'raiseOn' ? s.hard_status AND p.rules->'raiseOn' ? s.status
+    RETURNING r.id, s.incident_id AS "incidentId", s.summary AS why`,
+};
+
+async function judgeRelapsed({ client, db }: Act): Promise<FailedFix[]> {
+  const { rows } = await client.query<{ id: string; incidentId: string | null; why: string }>(RELAPSED);
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  const full = new Map((await db.select().from(runs).where(inArray(runs.id, ids))).map((run) => [run.id, run]));
+  // It is told where the trouble is now: its incident may be a new one.
+  return rows.map(({ id, incidentId, why }) => {
+    const run = full.get(id)!;
+    return { run: { ...run, incidentId: incidentId ?? run.incidentId }, why };
+  });
+}
+
+const HELD = {
+  name: "judge_held_fixes",
+  text: `UPDATE remediation_runs SET held = true
+    WHERE status = 'SUCCEEDED' AND held IS NULL AND probe_id IS NOT NULL AND finished_at > now() - interval '1 day'
+      AND finished_at <= now() - make_interval(secs => $1)
+    RETURNING agent_id AS "agentId", target`,
+};
 
 async function judgeHeld({ client }: Act): Promise<Pick<RemediationRunRow, "agentId" | "target">[]> {
-  const { rows } = await client.query<Pick<RemediationRunRow, "agentId" | "target">>(
-    `UPDATE remediation_runs SET held = true
-     WHERE status = 'SUCCEEDED' AND held IS NULL AND probe_id IS NOT NULL AND finished_at > now() - interval '1 day'
-       AND finished_at <= now() - make_interval(secs => $1)
-     RETURNING agent_id AS "agentId", target`,
-    [STABILITY_MS / 1000],
-  );
+  const { rows } = await client.query<Pick<RemediationRunRow, "agentId" | "target">>({
+    ...HELD,
+    values: [STABILITY_MS / 1000],
+  });
   return rows;
 }
 

@@ -7,17 +7,26 @@ export class RecordingSocket implements EventSocket {
   bufferedAmount = 0;
   terminated = false;
   private reading = true;
-  private unread: { bytes: number; flushed: () => void }[] = [];
+  private waiting: (() => void)[] = [];
 
   /** Called with every page. */
   onPage = () => {};
 
-  send(text: string, flushed: () => void): void {
-    this.pages.push(JSON.parse(text).payload);
-    this.bufferedAmount += text.length;
-    this.unread.push({ bytes: text.length, flushed });
+  get isCongested(): boolean {
+    return this.bufferedAmount > 0;
+  }
+
+  writeFrame(start: Buffer, tail: Buffer): void {
+    const frame = Buffer.concat([start, tail]);
+    const headerBytes = frame[1]! < 126 ? 2 : frame[1] === 126 ? 4 : 10;
+    this.pages.push(JSON.parse(frame.subarray(headerBytes).toString()).payload);
+    this.bufferedAmount += frame.length;
     if (this.reading) setImmediate(() => this.flush());
     this.onPage();
+  }
+
+  onDrain(listener: () => void): void {
+    this.waiting.push(listener);
   }
 
   terminate(): void {
@@ -35,9 +44,7 @@ export class RecordingSocket implements EventSocket {
 
   private flush(): void {
     if (!this.reading) return;
-    for (const { bytes, flushed } of this.unread.splice(0)) {
-      this.bufferedAmount -= bytes;
-      flushed();
-    }
+    this.bufferedAmount = 0;
+    for (const drained of this.waiting.splice(0)) drained();
   }
 }

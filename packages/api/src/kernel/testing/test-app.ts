@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { openDatabase } from "../../db/database.js";
 import { testDatabase } from "../../db/testing/test-database.js";
 import type { App, Scope } from "../app.js";
+import { appendedEvents } from "../appended.js";
 import { systemClock } from "../clock.js";
 import { localHints } from "../hints.js";
 import type { Role } from "../permissions.js";
@@ -17,7 +18,13 @@ export interface TestApp extends App, AsyncDisposable {
 export async function testApp(options: { poolSize?: number } = {}): Promise<TestApp> {
   const storage = await testDatabase();
   const database = openDatabase({ url: storage.url, ...options, onError: () => {} });
-  const app: App = { database, hints: localHints(), clock: systemClock, log: pino({ level: "silent" }) };
+  const app: App = {
+    database,
+    hints: localHints(),
+    appended: appendedEvents(),
+    clock: systemClock,
+    log: pino({ level: "silent" }),
+  };
   return {
     ...app,
     url: storage.url,
