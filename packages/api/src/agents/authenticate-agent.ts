@@ -3,10 +3,10 @@ import { z } from "zod";
 import type { Authenticator } from "../http/authenticate.js";
 import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
+import { Gather } from "../kernel/gather.js";
 import type { Principal } from "../kernel/permissions.js";
 import { agentById } from "./agent.query.js";
 import type { AgentRow } from "./agent.table.js";
-import { Gather } from "./gather.js";
 import { UsedIds } from "./used-ids.js";
 
 export const AUDIENCE = "poppo-ops";

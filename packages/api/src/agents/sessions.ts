@@ -3,9 +3,9 @@ import type { Connection } from "../graphql/context.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { act } from "../kernel/command.js";
+import { Gather } from "../kernel/gather.js";
 import { AgentSession } from "./agent-session.js";
 import type { AgentPrincipal } from "./authenticate-agent.js";
-import { Gather } from "./gather.js";
 import type { ProbeCatalogue } from "./probe-catalogue.js";
 import {
   type BegunSession,
