@@ -13,6 +13,7 @@ import { ANONYMOUS, type Principal } from "./kernel/permissions.js";
 import { EngineCycles } from "./operations/engine-cycles.js";
 import { operationsRoutes } from "./operations/operations-room.js";
 import { remediationModules } from "./remediations/remediations-room.js";
+import { openSignals } from "./signals/signals-room.js";
 
 /** What the rooms give to the server: ways to prove who one is, routes, and what the engine looks after. */
 export interface Rooms {
@@ -25,6 +26,7 @@ export interface Rooms {
 }
 
 export function openRooms(app: App, connections: Connections): Rooms {
+  const signals = openSignals(app);
   const agents = openAgents(app, connections);
   const authenticators: Authenticator[] = [tokenAuthenticator(app), agents.authenticate];
   const cycles = new EngineCycles(app.clock);
@@ -55,10 +57,16 @@ export function openRooms(app: App, connections: Connections): Rooms {
   return {
     authenticate,
     onAlive: agents.onAlive,
-    routes: (web) => operationsRoutes(web, app, { cycles, authenticate }),
+    routes: (web) => {
+      signals.routes(web);
+      operationsRoutes(web, app, { cycles, authenticate });
+    },
     modules: modules.map((module) => cycles.observe(module)),
     start: agents.start,
-    stop: agents.stop,
+    async stop() {
+      await signals.stop();
+      await agents.stop();
+    },
   };
 }
 

@@ -14,6 +14,7 @@ import { NodeResolver } from "./operations/node.resolver.js";
 import { ProcessingResolver, RemediationPolicyResolver } from "./remediations/policy.resolver.js";
 import { IncidentRunsResolver, RemediationRunResolver } from "./remediations/run.resolver.js";
 import { ServiceResolver } from "./services/service.resolver.js";
+import { IntegrationResolver } from "./signals/integration.resolver.js";
 
 /** The whole public API. A root field without a policy fails here. */
 export async function buildSchema(): Promise<GraphQLSchema> {
@@ -25,6 +26,7 @@ export async function buildSchema(): Promise<GraphQLSchema> {
       EventResolver,
       IncidentResolver,
       EventIncidentResolver,
+      IntegrationResolver,
       AgentResolver,
       ProbeResolver,
       ProbeStateResolver,

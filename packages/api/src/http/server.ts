@@ -30,6 +30,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   INTERNAL: 500,
   NOT_FOUND: 404,
   CONFLICT: 409,
+  PAYLOAD_TOO_LARGE: 413,
 };
 
 export function createHttpServer({ app, apollo, operations, authenticate, routes }: HttpOptions): Server {
@@ -98,6 +99,8 @@ function errorHandler(app: App) {
     if (error instanceof AppError) {
       const status = STATUS[error.code] ?? 400;
       if (status === 401) response.setHeader("WWW-Authenticate", "Bearer");
+      const { retryAfterMs } = error.details;
+      if (typeof retryAfterMs === "number") response.setHeader("Retry-After", Math.ceil(retryAfterMs / 1000));
       return void response.status(status).json(errorBody(error.code, error.message, { ...error.details, requestId }));
     }
     // What body-parser refuses: malformed JSON (400), too large (413), an unknown encoding (415).
@@ -105,10 +108,13 @@ function errorHandler(app: App) {
     if (expose && status)
       return void response.status(status).json(errorBody("BAD_REQUEST", badRequest(status), { requestId }));
     const code = isUnreachable(error) ? "UNAVAILABLE" : "INTERNAL";
-    if (code === "INTERNAL") app.log.error({ err: error, requestId, url: request.url }, "request failed");
+    if (code === "INTERNAL") app.log.error({ err: error, requestId, url: withoutKey(request.url) }, "request failed");
     response.status(STATUS[code]!).json(errorBody(code, ERROR_CODES[code].meaning, { requestId }));
   };
 }
+
+/** The address of an integration ends with its key. */
+const withoutKey = (url: string): string => url.replace(/(poppo_[a-z]+_)[\w-]+/g, "$1…");
 
 const badRequest = (status: number): string =>
   status === 413

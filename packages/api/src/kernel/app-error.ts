@@ -60,7 +60,7 @@ export const ERROR_CODES = {
   },
   UNAVAILABLE: {
     expected: false,
-    meaning: "The database cannot be reached, or the server is stopping.",
+    meaning: "The database cannot be reached or does not keep up, or the server is stopping.",
     action: "Try again; nothing was acknowledged.",
   },
   INTERNAL: {
@@ -103,6 +103,16 @@ export const ERROR_CODES = {
     expected: false,
     meaning: "A result or output batch is malformed; the message names the column and row.",
     action: "Do not send the same bytes again.",
+  },
+  BAD_PAYLOAD: {
+    expected: false,
+    meaning: "What was sent to an integration cannot be read; the message names the place and the reason.",
+    action: "Compare it with the page of that integration in `docs/integrations`.",
+  },
+  PAYLOAD_TOO_LARGE: {
+    expected: false,
+    meaning: "What was sent to an integration is larger than the limit named in the message.",
+    action: "Group more finely, so that less is sent at once.",
   },
   OUT_OF_ORDER: {
     expected: false,

@@ -3,9 +3,9 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 /** The only door to chance. */
 export const newId = (): string => randomUUID();
 
-export type TokenKind = "api" | "enrol";
+export type TokenKind = "api" | "enrol" | "hook";
 
-/** A secret for a person or a program: `poppo_<kind>_<32 random bytes>`. Only its hash is stored. */
+/** A secret for a person or a program: `poppo_<kind>_<32 random bytes>`, fit for a URL. Only its hash is stored. */
 export const newToken = (kind: TokenKind): string => `poppo_${kind}_${randomBytes(32).toString("base64url")}`;
 
 /** SHA-256 as hex. The token has 256 bits of entropy, so a slow password hash would protect nothing. */

@@ -13,6 +13,7 @@ const MAY: Record<Permission, string> = {
   "remediation:decide": "OPERATOR ADMIN",
   "policy:write": "OPERATOR ADMIN",
   "processing:pause": "OPERATOR ADMIN",
+  "integration:manage": "OPERATOR ADMIN",
   "agent:manage": "ADMIN",
   "token:manage": "ADMIN",
   "audit:read": "OPERATOR ADMIN",

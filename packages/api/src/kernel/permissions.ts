@@ -26,6 +26,7 @@ const GRANTS = {
   "remediation:decide": ["OPERATOR", "ADMIN"],
   "policy:write": ["OPERATOR", "ADMIN"],
   "processing:pause": ["OPERATOR", "ADMIN"],
+  "integration:manage": ["OPERATOR", "ADMIN"],
   "agent:manage": ["ADMIN"],
   "token:manage": ["ADMIN"],
   "audit:read": ["OPERATOR", "ADMIN"],

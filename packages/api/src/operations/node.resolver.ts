@@ -15,6 +15,8 @@ import { remediationPolicies, remediationRuns } from "../remediations/remediatio
 import { policyById, runById } from "../remediations/run.query.js";
 import { serviceById } from "../services/service.resolver.js";
 import { services } from "../services/service.table.js";
+import { integrationById } from "../signals/integration.query.js";
+import { integrations } from "../signals/integration.table.js";
 
 interface NodeType {
   table: Table;
@@ -41,6 +43,7 @@ export const NODE_TYPES: Record<string, NodeType> = {
   Probe: { table: probes, load: probeById },
   RemediationRun: { table: remediationRuns, load: runById },
   RemediationPolicy: { table: remediationPolicies, load: policyById },
+  Integration: { table: integrations, load: integrationById, permission: "integration:manage" },
   ApiToken: { table: apiTokens, load: apiTokenById, permission: "token:manage" },
 };
 

@@ -1,0 +1,60 @@
+import { isUnreachable } from "../db/database.js";
+import { type App, systemScope } from "../kernel/app.js";
+import { act } from "../kernel/command.js";
+import { Gather } from "../kernel/gather.js";
+import { applyDeliveries, type Delivery, type Receipt } from "./apply-alerts.js";
+
+/** Alerts of one transaction. */
+const FLUSH_ALERTS = 2000;
+
+/**
+ * The way of alerts into the database. What comes at the same time is one transaction: a commit for a single alert costs
+ * as much as one for a thousand. A delivery is answered after the commit.
+ */
+export class AlertReceiver {
+  private readonly queue: Gather<Delivery, Receipt>;
+
+  constructor(private readonly app: App) {
+    this.queue = new Gather(
+      (deliveries) => this.flush(deliveries),
+      FLUSH_ALERTS,
+      ({ payload }) => payload.alerts.length + 1,
+    );
+  }
+
+  /**
+   * @returns when what it says is committed
+   * @throws {AppError} NOT_FOUND when the integration was revoked meanwhile
+   */
+  receive(delivery: Delivery): Promise<Receipt> {
+    return this.queue.add(delivery);
+  }
+
+  async stop(): Promise<void> {
+    await this.queue.idle();
+  }
+
+  private async flush(deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
+    try {
+      return await this.commit(deliveries);
+    } catch (error) {
+      if (deliveries.length === 1 || isUnreachable(error)) throw error;
+      this.app.log.warn({ err: error, deliveries: deliveries.length }, "alerts could not be stored together");
+      return this.commitEach(deliveries);
+    }
+  }
+
+  /** One that cannot be stored is sent again and again; it must not take along what comes with it each time. */
+  private async commitEach(deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
+    const outcomes: (Receipt | Error)[] = [];
+    for (const delivery of deliveries) {
+      const [outcome] = await this.commit([delivery]).catch((error: Error) => [error]);
+      outcomes.push(outcome!);
+    }
+    return outcomes;
+  }
+
+  private commit(deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
+    return act(systemScope(this.app, "alertmanager"), (tools) => applyDeliveries(tools, deliveries));
+  }
+}

@@ -1,0 +1,117 @@
+import type pg from "pg";
+import { ALERTMANAGER_SOURCE, type AlertOrigin } from "./alertmanager.incident.js";
+
+export type ReceivingIntegration = AlertOrigin["integration"] & { stale: boolean };
+
+/**
+ * Those of these integrations that are in use. Their rows stay locked: what two replicas receive for one of them is
+ * applied one after the other, and none is revoked half-way.
+ */
+export async function lockIntegrations(
+  client: pg.PoolClient,
+  ids: string[],
+): Promise<Map<string, ReceivingIntegration>> {
+  const { rows } = await client.query<ReceivingIntegration>(
+    `SELECT id, name, severities, default_severity AS "defaultSeverity", category, service_id AS "serviceId",
+       last_received_at IS NULL OR last_received_at < now() - interval '1 minute' AS stale
+     FROM integrations WHERE id = ANY($1::uuid[]) AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Ids by name of those that are in the catalogue; locked, so that none is removed before the reference to it stands. */
+export async function lockServices(client: pg.PoolClient, names: string[]): Promise<Map<string, string>> {
+  if (names.length === 0) return new Map();
+  const { rows } = await client.query<{ id: string; name: string }>(
+    "SELECT id, name FROM services WHERE name = ANY($1::text[]) ORDER BY id FOR KEY SHARE",
+    [names],
+  );
+  return new Map(rows.map(({ id, name }) => [name, id]));
+}
+
+/** To the minute: a version of the row per request would be a lot of dead rows. */
+export async function noteReceived(client: pg.PoolClient, integrations: Iterable<ReceivingIntegration>): Promise<void> {
+  const ids = [...integrations].filter(({ stale }) => stale).map(({ id }) => id);
+  if (ids.length > 0)
+    await client.query("UPDATE integrations SET last_received_at = now() WHERE id = ANY($1::uuid[])", [ids]);
+}
+
+export interface FiringAlert {
+  integrationId: string;
+  fingerprint: string;
+  startsAt: string;
+  incidentId: string;
+}
+
+/** Remembers what fires, since when, and the incident that stands for it. A repeat changes nothing and writes nothing. */
+export async function keepFiring(client: pg.PoolClient, alerts: FiringAlert[]): Promise<void> {
+  await client.query(
+    `INSERT INTO firing_alerts AS f (integration_id, fingerprint, starts_at, incident_id)
+     SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
+       g(integration_id, fingerprint, starts_at, incident_id)
+     WHERE NOT EXISTS (
+       SELECT FROM firing_alerts o WHERE o.integration_id = g.integration_id AND o.fingerprint = g.fingerprint
+         AND o.starts_at >= g.starts_at AND o.incident_id = g.incident_id)
+     ON CONFLICT (integration_id, fingerprint) DO UPDATE
+       SET starts_at = greatest(f.starts_at, excluded.starts_at), incident_id = excluded.incident_id`,
+    [
+      alerts.map((alert) => alert.integrationId),
+      alerts.map((alert) => alert.fingerprint),
+      alerts.map((alert) => alert.startsAt),
+      alerts.map((alert) => alert.incidentId),
+    ],
+  );
+}
+
+export interface EndedAlert {
+  integrationId: string;
+  fingerprint: string;
+  /** Null: the sender does not say when. */
+  endsAt: string | null;
+}
+
+/**
+ * Forgets what fires no more. An alert that began again after this end goes on: the end was overtaken.
+ * @returns those forgotten, each with the incident that stands for it; a merged one's is what it was merged into
+ */
+export async function releaseFiring(
+  client: pg.PoolClient,
+  ended: EndedAlert[],
+): Promise<{ integrationId: string; fingerprint: string; incidentId: string }[]> {
+  const { rows } = await client.query(
+    `WITH released AS (
+       DELETE FROM firing_alerts f
+       USING unnest($1::uuid[], $2::text[], $3::timestamptz[]) g(integration_id, fingerprint, ends_at)
+       WHERE f.integration_id = g.integration_id AND f.fingerprint = g.fingerprint
+         AND f.starts_at <= coalesce(g.ends_at, 'infinity')
+       RETURNING f.*)
+     SELECT r.integration_id AS "integrationId", r.fingerprint, coalesce(i.merged_into_id, i.id) AS "incidentId"
+     FROM released r JOIN incidents i ON i.id = r.incident_id`,
+    [
+      ended.map((alert) => alert.integrationId),
+      ended.map((alert) => alert.fingerprint),
+      ended.map((alert) => alert.endsAt),
+    ],
+  );
+  return rows;
+}
+
+/**
+ * Those of these incidents that Alertmanager raised, that are open, and that no firing alert stands behind any more: one
+ * that others were merged into stands for the alerts of all of them. What a person raised is left to that person.
+ */
+export async function overIncidents(client: pg.PoolClient, ids: string[]): Promise<string[]> {
+  // Two integrations may end the last two alerts of one incident at once: the second to lock it sees what the first did.
+  const lock = client.query("SELECT FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", [ids]);
+  const over = client.query<{ id: string }>(
+    `SELECT i.id FROM incidents i
+     WHERE i.id = ANY($1::uuid[]) AND starts_with(i.source, $2) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+       AND NOT EXISTS (SELECT FROM firing_alerts f WHERE f.incident_id = i.id)
+       AND NOT EXISTS (
+         SELECT FROM incidents m JOIN firing_alerts f ON f.incident_id = m.id WHERE m.merged_into_id = i.id)`,
+    [ids, ALERTMANAGER_SOURCE],
+  );
+  const [, { rows }] = await Promise.all([lock, over]);
+  return rows.map((row) => row.id);
+}
