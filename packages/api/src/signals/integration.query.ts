@@ -47,3 +47,11 @@ export const integrationById: LoaderDefinition<string, IntegrationRow> = async (
       .where(inArray(integrations.id, [...ids])),
     (row) => row.id,
   );
+
+export async function integrationByName(db: Db, name: string): Promise<IntegrationRow | null> {
+  const [row] = await db
+    .select()
+    .from(integrations)
+    .where(and(eq(integrations.name, name), isNull(integrations.revokedAt)));
+  return row ?? null;
+}

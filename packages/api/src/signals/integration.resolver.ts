@@ -7,7 +7,12 @@ import { payload, payloadOf } from "../graphql/payload.js";
 import { Requires } from "../graphql/policy.js";
 import { inputFrom, typeFrom } from "../graphql/type-from.js";
 import { Service, type ServiceRow, serviceById } from "../services/service.resolver.js";
-import { findIntegrations, type IntegrationConditions, integrationById } from "./integration.query.js";
+import {
+  findIntegrations,
+  type IntegrationConditions,
+  integrationById,
+  integrationByName,
+} from "./integration.query.js";
 import { createIntegration, revokeIntegration, updateIntegration } from "./integration.service.js";
 import { INTEGRATION_KINDS, type IntegrationKind, type IntegrationRow, integrations } from "./integration.table.js";
 
@@ -63,10 +68,14 @@ export class IntegrationResolver {
     return findIntegrations(scope.app.database.db, filter ?? {}, { first, after });
   }
 
-  @Query(() => Integration, { nullable: true })
+  @Query(() => Integration, { nullable: true, description: "By id, or by name among those in use." })
   @Requires("integration:manage")
-  async integration(@Arg("id", () => ID) id: string, @Ctx() { loaders }: Context): Promise<IntegrationRow | null> {
-    return loaders.load(integrationById, id);
+  async integration(
+    @Arg("id", () => ID, { nullable: true }) id: string | null,
+    @Arg("name", () => String, { nullable: true }) name: string | null,
+    @Ctx() { scope, loaders }: Context,
+  ): Promise<IntegrationRow | null> {
+    return id ? loaders.load(integrationById, id) : integrationByName(scope.app.database.db, name ?? "");
   }
 
   @FieldResolver(() => Service, { nullable: true, description: "Where the signal names no service of the catalogue." })

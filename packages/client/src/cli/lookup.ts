@@ -1,5 +1,5 @@
 import type { Client } from "../client.js";
-import { AgentDocument, ProbeDocument, ServiceDocument } from "../generated/graphql.js";
+import { AgentDocument, IntegrationDocument, ProbeDocument, ServiceDocument } from "../generated/graphql.js";
 import { notFound } from "./failure.js";
 import { isId } from "./incident-reference.js";
 
@@ -23,4 +23,11 @@ export async function serviceId(client: Client, given: string): Promise<string> 
   const { service } = await client.request(ServiceDocument, { name: given });
   if (!service) throw notFound(`service "${given}"`, "See `poppo-ops services list`.");
   return service.id;
+}
+
+export async function integrationId(client: Client, given: string): Promise<string> {
+  if (isId(given)) return given;
+  const { integration } = await client.request(IntegrationDocument, { name: given });
+  if (!integration) throw notFound(`integration "${given}"`, "See `poppo-ops integrations list`.");
+  return integration.id;
 }

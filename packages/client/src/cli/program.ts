@@ -3,6 +3,7 @@ import { agentsCommand } from "./agents.js";
 import { auditCommand } from "./audit.js";
 import { EXIT_CODES_HELP } from "./failure.js";
 import { incidentsCommand } from "./incidents.js";
+import { integrationsCommand } from "./integrations.js";
 import { policiesCommand } from "./policies.js";
 import { probesCommand } from "./probes.js";
 import { pauseCommand, resumeCommand } from "./processing.js";
@@ -39,6 +40,7 @@ export function createProgram(version: string): Command {
     remediationsCommand,
     policiesCommand,
     servicesCommand,
+    integrationsCommand,
     tokensCommand,
     pauseCommand,
     resumeCommand,

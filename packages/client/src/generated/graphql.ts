@@ -75,6 +75,21 @@ export type CreateEnrolmentTokenInput = {
   namePattern?: string | null | undefined;
 };
 
+export type CreateIntegrationInput = {
+  /** Where the signal names none of ours. */
+  category?: IncidentCategory | null | undefined;
+  clientMutationId?: string | null | undefined;
+  /** Where the map has no answer. P2 unless said otherwise. */
+  defaultSeverity?: Severity | null | undefined;
+  kind: IntegrationKind;
+  /** Unique among those in use. */
+  name: string;
+  /** Where the signal names no service of the catalogue. */
+  serviceId?: string | number | null | undefined;
+  /** Our severity by what the sender calls it, in any case; replaces the map. P0 to P3 are always themselves. */
+  severities?: unknown;
+};
+
 export type CreateProbeInput = {
   /** Labels an agent must carry to run it; {} means every agent. The agent's name counts as the label `name`. */
   agentSelector?: unknown;
@@ -195,6 +210,19 @@ export type IncidentStatus =
   | 'SNOOZED'
   | 'TRIGGERED';
 
+/** Every condition given must hold. */
+export type IntegrationFilter = {
+  kinds?: Array<IntegrationKind> | null | undefined;
+  /** Only those revoked, or only those in use. */
+  revoked?: boolean | null | undefined;
+  /** Part of the name, in any case. */
+  search?: string | null | undefined;
+};
+
+/** What can send signals here. */
+export type IntegrationKind =
+  | 'ALERTMANAGER';
+
 export type MergeIncidentsInput = {
   clientMutationId?: string | null | undefined;
   fromIds: Array<string | number>;
@@ -302,6 +330,11 @@ export type RevokeApiTokenInput = {
   id: string | number;
 };
 
+export type RevokeIntegrationInput = {
+  clientMutationId?: string | null | undefined;
+  id: string | number;
+};
+
 /** R0 reads; R1 is reversible and without impact; R2 disrupts briefly; R3 changes data or configuration, or is a wide outage. */
 export type Risk =
   | 'R0'
@@ -386,6 +419,20 @@ export type SnoozeIncidentInput = {
   for: string;
   /** The incident. */
   id: string | number;
+};
+
+export type UpdateIntegrationInput = {
+  /** Where the signal names none of ours. */
+  category?: IncidentCategory | null | undefined;
+  clientMutationId?: string | null | undefined;
+  /** Where the map has no answer. P2 unless said otherwise. */
+  defaultSeverity?: Severity | null | undefined;
+  id: string | number;
+  name?: string | null | undefined;
+  /** Where the signal names no service of the catalogue. */
+  serviceId?: string | number | null | undefined;
+  /** Our severity by what the sender calls it, in any case; replaces the map. P0 to P3 are always themselves. */
+  severities?: unknown;
 };
 
 export type UpdateProbeInput = {
@@ -667,6 +714,46 @@ export type ResolveIncidentsMutationVariables = Exact<{
 
 
 export type ResolveIncidentsMutation = { resolveIncidents: { incidents: Array<{ id: string, number: number, title: string, description: string, status: IncidentStatus, severity: Severity, peakSeverity: Severity, category: IncidentCategory, source: string, dedupKey: string | null, duplicateCount: number, firstSeenAt: string, lastSeenAt: string, createdAt: string, updatedAt: string, acknowledgedAt: string | null, acknowledgedBy: string | null, assignee: string | null, snoozedUntil: string | null, resolvedAt: string | null, resolvedBy: string | null, resolution: string | null, service: { id: string, name: string } | null, mergedInto: { id: string, number: number } | null }>, userErrors: Array<{ code: string, field: string | null, message: string }> } };
+
+export type IntegrationFieldsFragment = { id: string, name: string, kind: IntegrationKind, prefix: string, severities: unknown, defaultSeverity: Severity, category: IncidentCategory, createdBy: string, createdAt: string, updatedAt: string, revokedAt: string | null, lastReceivedAt: string | null, service: { id: string, name: string } | null };
+
+export type IntegrationsQueryVariables = Exact<{
+  filter?: IntegrationFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type IntegrationsQuery = { integrations: { totalCount: number, nodes: Array<{ id: string, name: string, kind: IntegrationKind, prefix: string, severities: unknown, defaultSeverity: Severity, category: IncidentCategory, createdBy: string, createdAt: string, updatedAt: string, revokedAt: string | null, lastReceivedAt: string | null, service: { id: string, name: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type IntegrationQueryVariables = Exact<{
+  id?: string | number | null | undefined;
+  name?: string | null | undefined;
+}>;
+
+
+export type IntegrationQuery = { integration: { id: string, name: string, kind: IntegrationKind, prefix: string, severities: unknown, defaultSeverity: Severity, category: IncidentCategory, createdBy: string, createdAt: string, updatedAt: string, revokedAt: string | null, lastReceivedAt: string | null, service: { id: string, name: string } | null } | null };
+
+export type CreateIntegrationMutationVariables = Exact<{
+  input: CreateIntegrationInput;
+}>;
+
+
+export type CreateIntegrationMutation = { createIntegration: { path: string | null, integration: { id: string, name: string, kind: IntegrationKind, prefix: string, severities: unknown, defaultSeverity: Severity, category: IncidentCategory, createdBy: string, createdAt: string, updatedAt: string, revokedAt: string | null, lastReceivedAt: string | null, service: { id: string, name: string } | null } | null, userErrors: Array<{ code: string, field: string | null, message: string }> } };
+
+export type UpdateIntegrationMutationVariables = Exact<{
+  input: UpdateIntegrationInput;
+}>;
+
+
+export type UpdateIntegrationMutation = { updateIntegration: { integration: { id: string, name: string, kind: IntegrationKind, prefix: string, severities: unknown, defaultSeverity: Severity, category: IncidentCategory, createdBy: string, createdAt: string, updatedAt: string, revokedAt: string | null, lastReceivedAt: string | null, service: { id: string, name: string } | null } | null, userErrors: Array<{ code: string, field: string | null, message: string }> } };
+
+export type RevokeIntegrationMutationVariables = Exact<{
+  input: RevokeIntegrationInput;
+}>;
+
+
+export type RevokeIntegrationMutation = { revokeIntegration: { integration: { id: string, name: string, kind: IntegrationKind, prefix: string, severities: unknown, defaultSeverity: Severity, category: IncidentCategory, createdBy: string, createdAt: string, updatedAt: string, revokedAt: string | null, lastReceivedAt: string | null, service: { id: string, name: string } | null } | null, userErrors: Array<{ code: string, field: string | null, message: string }> } };
 
 export type PageFieldsFragment = { hasNextPage: boolean, endCursor: string | null };
 
@@ -1105,6 +1192,26 @@ fragment UserErrorFields on UserError {
   field
   message
 }`, {"fragmentName":"BulkIncidentsPayloadFields"}) as unknown as TypedDocumentString<BulkIncidentsPayloadFieldsFragment, unknown>;
+export const IntegrationFieldsFragmentDoc = new TypedDocumentString(`
+    fragment IntegrationFields on Integration {
+  id
+  name
+  kind
+  prefix
+  severities
+  defaultSeverity
+  category
+  service {
+    id
+    name
+  }
+  createdBy
+  createdAt
+  updatedAt
+  revokedAt
+  lastReceivedAt
+}
+    `, {"fragmentName":"IntegrationFields"}) as unknown as TypedDocumentString<IntegrationFieldsFragment, unknown>;
 export const PageFieldsFragmentDoc = new TypedDocumentString(`
     fragment PageFields on PageInfo {
   hasNextPage
@@ -2421,6 +2528,167 @@ fragment UserErrorFields on UserError {
   field
   message
 }`) as unknown as TypedDocumentString<ResolveIncidentsMutation, ResolveIncidentsMutationVariables>;
+export const IntegrationsDocument = new TypedDocumentString(`
+    query Integrations($filter: IntegrationFilter, $first: Int, $after: String) {
+  integrations(filter: $filter, first: $first, after: $after) {
+    nodes {
+      ...IntegrationFields
+    }
+    pageInfo {
+      ...PageFields
+    }
+    totalCount
+  }
+}
+    fragment IntegrationFields on Integration {
+  id
+  name
+  kind
+  prefix
+  severities
+  defaultSeverity
+  category
+  service {
+    id
+    name
+  }
+  createdBy
+  createdAt
+  updatedAt
+  revokedAt
+  lastReceivedAt
+}
+fragment PageFields on PageInfo {
+  hasNextPage
+  endCursor
+}`) as unknown as TypedDocumentString<IntegrationsQuery, IntegrationsQueryVariables>;
+export const IntegrationDocument = new TypedDocumentString(`
+    query Integration($id: ID, $name: String) {
+  integration(id: $id, name: $name) {
+    ...IntegrationFields
+  }
+}
+    fragment IntegrationFields on Integration {
+  id
+  name
+  kind
+  prefix
+  severities
+  defaultSeverity
+  category
+  service {
+    id
+    name
+  }
+  createdBy
+  createdAt
+  updatedAt
+  revokedAt
+  lastReceivedAt
+}`) as unknown as TypedDocumentString<IntegrationQuery, IntegrationQueryVariables>;
+export const CreateIntegrationDocument = new TypedDocumentString(`
+    mutation CreateIntegration($input: CreateIntegrationInput!) {
+  createIntegration(input: $input) {
+    integration {
+      ...IntegrationFields
+    }
+    path
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment IntegrationFields on Integration {
+  id
+  name
+  kind
+  prefix
+  severities
+  defaultSeverity
+  category
+  service {
+    id
+    name
+  }
+  createdBy
+  createdAt
+  updatedAt
+  revokedAt
+  lastReceivedAt
+}
+fragment UserErrorFields on UserError {
+  code
+  field
+  message
+}`) as unknown as TypedDocumentString<CreateIntegrationMutation, CreateIntegrationMutationVariables>;
+export const UpdateIntegrationDocument = new TypedDocumentString(`
+    mutation UpdateIntegration($input: UpdateIntegrationInput!) {
+  updateIntegration(input: $input) {
+    integration {
+      ...IntegrationFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment IntegrationFields on Integration {
+  id
+  name
+  kind
+  prefix
+  severities
+  defaultSeverity
+  category
+  service {
+    id
+    name
+  }
+  createdBy
+  createdAt
+  updatedAt
+  revokedAt
+  lastReceivedAt
+}
+fragment UserErrorFields on UserError {
+  code
+  field
+  message
+}`) as unknown as TypedDocumentString<UpdateIntegrationMutation, UpdateIntegrationMutationVariables>;
+export const RevokeIntegrationDocument = new TypedDocumentString(`
+    mutation RevokeIntegration($input: RevokeIntegrationInput!) {
+  revokeIntegration(input: $input) {
+    integration {
+      ...IntegrationFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment IntegrationFields on Integration {
+  id
+  name
+  kind
+  prefix
+  severities
+  defaultSeverity
+  category
+  service {
+    id
+    name
+  }
+  createdBy
+  createdAt
+  updatedAt
+  revokedAt
+  lastReceivedAt
+}
+fragment UserErrorFields on UserError {
+  code
+  field
+  message
+}`) as unknown as TypedDocumentString<RevokeIntegrationMutation, RevokeIntegrationMutationVariables>;
 export const PluginsDocument = new TypedDocumentString(`
     query Plugins {
   plugins {

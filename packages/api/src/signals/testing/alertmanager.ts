@@ -65,11 +65,17 @@ export interface Answer {
   body: any;
 }
 
-export async function post(url: string, body: string, headers: Record<string, string> = {}): Promise<Answer> {
+/** Text is sent with its length, a stream without. */
+export async function post(
+  url: string,
+  body: string | ReadableStream,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
     body,
+    duplex: "half",
   });
   return { status: response.status, retryAfter: response.headers.get("retry-after"), body: await response.json() };
 }

@@ -1,0 +1,135 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { unwrap } from "../error.js";
+import {
+  CreateIntegrationDocument,
+  type IncidentCategory,
+  type IntegrationKind,
+  IntegrationsDocument,
+  RevokeIntegrationDocument,
+  type Severity,
+} from "../generated/graphql.js";
+import { action } from "./cli.js";
+import { integrationId, serviceId } from "./lookup.js";
+import { label, more, one, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { list, when } from "./words.js";
+
+const KINDS: IntegrationKind[] = ["ALERTMANAGER"];
+const SEVERITIES: Severity[] = ["P0", "P1", "P2", "P3"];
+const CATEGORIES: IncidentCategory[] = [
+  "APPLICATION_CRASH",
+  "DATABASE",
+  "SECURITY",
+  "PERFORMANCE",
+  "DISK",
+  "NETWORK",
+  "EXTERNAL_API",
+  "MONITORING",
+  "OTHER",
+];
+
+export const integrationsCommand = (): Command =>
+  new Command("integrations")
+    .description("what sends signals here")
+    .addCommand(listCommand())
+    .addCommand(createCommand())
+    .addCommand(revokeCommand());
+
+interface ListOptions extends PagingOptions {
+  search?: string;
+  revoked?: boolean;
+}
+
+function listCommand(): Command {
+  const command = new Command("list")
+    .description("integrations in use, without their keys")
+    .option("--search <text>", "words in the name")
+    .option("--revoked", "those that were revoked instead");
+  for (const option of pagingOptions()) command.addOption(option);
+  return command.action(
+    action<[], ListOptions>(async ({ client, out }, { search, revoked = false, ...options }) => {
+      const filter = { search, revoked };
+      const page = await readPages(
+        options,
+        async (paging) => (await client.request(IntegrationsDocument, { filter, ...paging })).integrations,
+      );
+      if (out.json) return out.document(page);
+      out.table(
+        ["NAME", "KIND", "KEY BEGINS WITH", "LAST RECEIVED", "SERVICE", "CATEGORY", "SEVERITIES", "ID"],
+        page.nodes.map((integration) => [
+          integration.name,
+          integration.kind,
+          integration.prefix,
+          when(integration.lastReceivedAt, out.now),
+          integration.service?.name ?? "-",
+          integration.category,
+          `${list(integration.severities)} else=${integration.defaultSeverity}`,
+          integration.id,
+        ]),
+        "No integrations.",
+      );
+      const rest = more(page);
+      if (rest) out.say(rest);
+    }),
+  );
+}
+
+interface CreateOptions {
+  kind: IntegrationKind;
+  severity?: Record<string, Severity>;
+  defaultSeverity?: Severity;
+  category?: IncidentCategory;
+  service?: string;
+}
+
+const createCommand = (): Command =>
+  new Command("create")
+    .description("make an address to send signals to; it holds a key and is shown once, alone on stdout")
+    .argument("<name>", "what sends there")
+    .addOption(new Option("--kind <kind>", KINDS.join(", ").toLowerCase()).argParser(one(KINDS)).makeOptionMandatory())
+    .addOption(
+      new Option("--severity <theirs=ours>", "for example critical=P0, repeatable; replaces the map").argParser(
+        severity,
+      ),
+    )
+    .addOption(new Option("--default-severity <severity>", "where the map has no answer").argParser(one(SEVERITIES)))
+    .addOption(new Option("--category <category>", "where a signal names none of ours").argParser(one(CATEGORIES)))
+    .option("--service <service>", "name or id, where a signal names none of the catalogue")
+    .addHelpText("after", "\nExample:\n  poppo-ops integrations create production --kind alertmanager")
+    .action(
+      action<[string], CreateOptions>(async ({ client, out, url, remark }, { severity, service, ...options }, name) => {
+        const input = {
+          name,
+          ...options,
+          ...(severity && { severities: severity }),
+          ...(service && { serviceId: await serviceId(client, service) }),
+        };
+        const { integration, path } = unwrap(
+          (await client.request(CreateIntegrationDocument, { input })).createIntegration,
+        );
+        const address = new URL(path!, url).href;
+        if (out.json) return out.document({ ...integration, path, url: address });
+        out.say(address);
+        remark(`Shown this once. Revoke it with \`poppo-ops integrations revoke ${integration!.id}\`.`);
+      }),
+    );
+
+const revokeCommand = (): Command =>
+  new Command("revoke")
+    .description("refuse its key from now on; its incidents stay open")
+    .argument("<integration>", "name or id")
+    .action(
+      action<[string]>(async ({ client, out }, _options, given) => {
+        const input = { id: await integrationId(client, given) };
+        const { integration } = unwrap((await client.request(RevokeIntegrationDocument, { input })).revokeIntegration);
+        if (out.json) return out.document(integration);
+        out.say(`Revoked ${integration!.name}.`);
+      }),
+    );
+
+/** `critical=P0`, repeatable. */
+function severity(text: string, previous: Record<string, Severity> = {}): Record<string, Severity> {
+  const given = Object.entries(label(text)).map(([theirs, ours]) => [theirs, ours.toUpperCase() as Severity] as const);
+  const wrong = given.find(([, ours]) => !SEVERITIES.includes(ours));
+  if (wrong) throw new InvalidArgumentError(`Allowed after = are ${SEVERITIES.join(", ")}.`);
+  return { ...previous, ...Object.fromEntries(given) };
+}
