@@ -278,7 +278,8 @@ async function changeMany(
 ) {
   const changed = await update(act, ids, action, changes);
   for (const incident of changed) each(incident);
-  const missed = ids.filter((id) => !changed.some((incident) => incident.id === id));
+  const done = new Set(changed.map((incident) => incident.id));
+  const missed = ids.filter((id) => !done.has(id));
   const rows = missed.length > 0 ? await act.db.select().from(incidents).where(inArray(incidents.id, missed)) : [];
   const refusals = missed.map((id) => {
     const row = rows.find((candidate) => candidate.id === id);

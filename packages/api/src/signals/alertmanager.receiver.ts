@@ -1,7 +1,8 @@
 import { isUnreachable } from "../db/database.js";
 import { type App, systemScope } from "../kernel/app.js";
-import { act } from "../kernel/command.js";
+import { type Act, act } from "../kernel/command.js";
 import { Gather } from "../kernel/gather.js";
+import { lockIntegrations, type ReceivingIntegration } from "./alertmanager.store.js";
 import { applyDeliveries, type Delivery, type Receipt } from "./apply-alerts.js";
 
 /** Alerts of one transaction. */
@@ -55,6 +56,11 @@ export class AlertReceiver {
   }
 
   private commit(deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
-    return act(systemScope(this.app, "alertmanager"), (tools) => applyDeliveries(tools, deliveries));
+    const ids = [...new Set(deliveries.map(({ integrationId }) => integrationId))];
+    const run = (tools: Act) => {
+      const integrations: ReceivingIntegration[] = tools.opened!.rows;
+      return applyDeliveries(tools, deliveries, new Map(integrations.map((row) => [row.id, row])));
+    };
+    return act(systemScope(this.app, "alertmanager"), run, lockIntegrations(ids));
   }
 }

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { Statement } from "../db/database.js";
 import { ALERTMANAGER_SOURCE, type AlertOrigin } from "./alertmanager.incident.js";
 
 export type ReceivingIntegration = AlertOrigin["integration"] & { stale: boolean };
@@ -7,18 +8,13 @@ export type ReceivingIntegration = AlertOrigin["integration"] & { stale: boolean
  * Those of these integrations that are in use. Their rows stay locked: what two replicas receive for one of them is
  * applied one after the other, and none is revoked half-way.
  */
-export async function lockIntegrations(
-  client: pg.PoolClient,
-  ids: string[],
-): Promise<Map<string, ReceivingIntegration>> {
-  const { rows } = await client.query<ReceivingIntegration>(
-    `SELECT id, name, severities, default_severity AS "defaultSeverity", category, service_id AS "serviceId",
-       last_received_at IS NULL OR last_received_at < now() - interval '1 minute' AS stale
-     FROM integrations WHERE id = ANY($1::uuid[]) AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
-    [ids],
-  );
-  return new Map(rows.map((row) => [row.id, row]));
-}
+export const lockIntegrations = (ids: string[]): Statement => ({
+  name: "lock_integrations",
+  text: `SELECT id, name, severities, default_severity AS "defaultSeverity", category, service_id AS "serviceId",
+      last_received_at IS NULL OR last_received_at < now() - interval '1 minute' AS stale
+    FROM integrations WHERE id = ANY($1::uuid[]) AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
+  values: [ids],
+});
 
 /** Ids by name of those that are in the catalogue; locked, so that none is removed before the reference to it stands. */
 export async function lockServices(client: pg.PoolClient, names: string[]): Promise<Map<string, string>> {
@@ -31,11 +27,10 @@ export async function lockServices(client: pg.PoolClient, names: string[]): Prom
 }
 
 /** To the minute: a version of the row per request would be a lot of dead rows. */
-export async function noteReceived(client: pg.PoolClient, integrations: Iterable<ReceivingIntegration>): Promise<void> {
-  const ids = [...integrations].filter(({ stale }) => stale).map(({ id }) => id);
-  if (ids.length > 0)
-    await client.query("UPDATE integrations SET last_received_at = now() WHERE id = ANY($1::uuid[])", [ids]);
-}
+export const noteReceived = (ids: string[]): Statement => ({
+  text: "UPDATE integrations SET last_received_at = now() WHERE id = ANY($1::uuid[])",
+  values: [ids],
+});
 
 export interface FiringAlert {
   integrationId: string;
@@ -45,24 +40,23 @@ export interface FiringAlert {
 }
 
 /** Remembers what fires, since when, and the incident that stands for it. A repeat changes nothing and writes nothing. */
-export async function keepFiring(client: pg.PoolClient, alerts: FiringAlert[]): Promise<void> {
-  await client.query(
-    `INSERT INTO firing_alerts AS f (integration_id, fingerprint, starts_at, incident_id)
-     SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
-       g(integration_id, fingerprint, starts_at, incident_id)
-     WHERE NOT EXISTS (
-       SELECT FROM firing_alerts o WHERE o.integration_id = g.integration_id AND o.fingerprint = g.fingerprint
-         AND o.starts_at >= g.starts_at AND o.incident_id = g.incident_id)
-     ON CONFLICT (integration_id, fingerprint) DO UPDATE
-       SET starts_at = greatest(f.starts_at, excluded.starts_at), incident_id = excluded.incident_id`,
-    [
-      alerts.map((alert) => alert.integrationId),
-      alerts.map((alert) => alert.fingerprint),
-      alerts.map((alert) => alert.startsAt),
-      alerts.map((alert) => alert.incidentId),
-    ],
-  );
-}
+export const keepFiring = (alerts: FiringAlert[]): Statement => ({
+  name: "keep_firing",
+  text: `INSERT INTO firing_alerts AS f (integration_id, fingerprint, starts_at, incident_id)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
+      g(integration_id, fingerprint, starts_at, incident_id)
+    WHERE NOT EXISTS (
+      SELECT FROM firing_alerts o WHERE o.integration_id = g.integration_id AND o.fingerprint = g.fingerprint
+        AND o.starts_at >= g.starts_at AND o.incident_id = g.incident_id)
+    ON CONFLICT (integration_id, fingerprint) DO UPDATE
+      SET starts_at = greatest(f.starts_at, excluded.starts_at), incident_id = excluded.incident_id`,
+  values: [
+    alerts.map((alert) => alert.integrationId),
+    alerts.map((alert) => alert.fingerprint),
+    alerts.map((alert) => alert.startsAt),
+    alerts.map((alert) => alert.incidentId),
+  ],
+});
 
 export interface EndedAlert {
   integrationId: string;

@@ -7,10 +7,10 @@ import {
   type EndedAlert,
   type FiringAlert,
   keepFiring,
-  lockIntegrations,
   lockServices,
   noteReceived,
   overIncidents,
+  type ReceivingIntegration,
   releaseFiring,
 } from "./alertmanager.store.js";
 import { unknownKey } from "./integration-key.js";
@@ -48,13 +48,15 @@ const CHUNK = 2000;
 /**
  * Makes incidents of what was delivered. Set-based: one alert or thousands take the same few statements. Alerts of one
  * fingerprint are applied in the order they came. The transaction may run again, so nothing is kept from its first time.
+ * @param integrations those of the deliveries that are in use, locked
  * @returns a receipt per delivery, or NOT_FOUND for one whose integration is not in use
  */
-export async function applyDeliveries(act: Act, deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
-  const [integrations, serviceIds] = await Promise.all([
-    lockIntegrations(act.client, [...new Set(deliveries.map(({ integrationId }) => integrationId))]),
-    lockServices(act.client, serviceNames(deliveries)),
-  ]);
+export async function applyDeliveries(
+  act: Act,
+  deliveries: Delivery[],
+  integrations: ReadonlyMap<string, ReceivingIntegration>,
+): Promise<(Receipt | Error)[]> {
+  const serviceIds = await lockServices(act.client, serviceNames(deliveries));
   const entries: Entry[] = [];
   const receipts = deliveries.map(({ integrationId, payload }) => {
     const integration = integrations.get(integrationId);
@@ -76,7 +78,8 @@ export async function applyDeliveries(act: Act, deliveries: Delivery[]): Promise
     );
   }
   await complain(act, deliveries, integrations);
-  await noteReceived(act.client, integrations.values());
+  const stale = [...integrations.values()].filter((integration) => integration.stale);
+  if (stale.length > 0) act.send(noteReceived(stale.map(({ id }) => id)));
   return receipts;
 }
 
@@ -120,7 +123,7 @@ async function raise(act: Act, entries: Entry[]): Promise<void> {
       });
     }
   }
-  if (firing.size > 0) await keepFiring(act.client, [...firing.values()]);
+  if (firing.size > 0) act.send(keepFiring([...firing.values()]));
 }
 
 async function end(act: Act, entries: Entry[]): Promise<void> {
@@ -151,7 +154,7 @@ function latestEnds(entries: Entry[]): EndedAlert[] {
 async function complain(
   act: Act,
   deliveries: Delivery[],
-  integrations: ReadonlyMap<string, AlertOrigin["integration"]>,
+  integrations: ReadonlyMap<string, ReceivingIntegration>,
 ): Promise<void> {
   const complaints = deliveries.flatMap(({ integrationId, payload }) => {
     const integration = integrations.get(integrationId);
