@@ -11,6 +11,7 @@ need /usr/lib/nagios/plugins/check_load monitoring-plugins-basic
 need busybox busybox-static
 need faketime faketime
 need openssl openssl
+need prometheus-alertmanager prometheus-alertmanager
 if [ "${#missing[@]}" -gt 0 ]; then
   echo "installing: ${missing[*]}"
   apt-get update -qq
