@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { App } from "../kernel/app.js";
 
 /** Something to look after again and again. `step` does a bounded piece of work and returns how much it did. */
@@ -27,6 +28,8 @@ export class Engine {
   constructor(private readonly app: App) {}
 
   start(modules: Module[]): void {
+    // When the database is away every module waits for the same signal; Node takes more than ten for a leak.
+    setMaxListeners(0, this.stopping.signal);
     for (const module of modules) this.running.push(this.run(module, this.stopping.signal));
   }
 
