@@ -7,6 +7,7 @@ missing=()
 need() { command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing+=("$2"); }
 need dockerd docker.io
 need nats-server nats-server
+need prometheus prometheus
 need /usr/lib/nagios/plugins/check_load monitoring-plugins-basic
 need busybox busybox-static
 need faketime faketime

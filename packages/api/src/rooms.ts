@@ -11,6 +11,7 @@ import { type App, systemScope } from "./kernel/app.js";
 import { act } from "./kernel/command.js";
 import { ANONYMOUS, type Principal } from "./kernel/permissions.js";
 import { EngineCycles } from "./operations/engine-cycles.js";
+import { gaugeRooms } from "./operations/gauge-rooms.js";
 import { operationsRoutes } from "./operations/operations-room.js";
 import { remediationModules } from "./remediations/remediations-room.js";
 import { openSignals } from "./signals/signals-room.js";
@@ -29,7 +30,8 @@ export function openRooms(app: App, connections: Connections): Rooms {
   const signals = openSignals(app);
   const agents = openAgents(app, connections);
   const authenticators: Authenticator[] = [tokenAuthenticator(app), agents.authenticate];
-  const cycles = new EngineCycles(app.clock);
+  gaugeRooms(app, agents);
+  const cycles = new EngineCycles(app.clock, app.metrics);
   const authenticate = async (credentials: Credentials) => {
     for (const authenticator of authenticators) {
       const principal = await authenticator(credentials);

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { ensureFirstToken } from "./access/first-token.js";
 import { openDatabase } from "./db/database.js";
+import { gaugePool } from "./db/gauge-pool.js";
 import { migrate } from "./db/migrate.js";
 import { postgresHints, type RemoteHints } from "./db/postgres-hints.js";
 import { Engine } from "./engine/engine.js";
@@ -14,12 +15,14 @@ import { createApollo } from "./graphql/apollo.js";
 import { Operations } from "./graphql/operation.js";
 import { Connections } from "./http/connections.js";
 import { healthRoutes } from "./http/health.js";
+import { gaugeServer, metricsRoute } from "./http/metrics.js";
 import { createHttpServer } from "./http/server.js";
 import { type SocketLayer, serveWebSocket } from "./http/websocket.js";
 import type { App } from "./kernel/app.js";
 import { AppError } from "./kernel/app-error.js";
 import { appendedEvents } from "./kernel/appended.js";
 import { type Clock, systemClock } from "./kernel/clock.js";
+import { createMetrics } from "./kernel/metrics.js";
 import { openRooms } from "./rooms.js";
 import { buildSchema } from "./schema.js";
 
@@ -78,9 +81,11 @@ async function open(options: ServerOptions, closers: Closers): Promise<Omit<Runn
     onError: (error) => log.warn({ err: error }, "a database connection broke"),
   });
   closers.push(() => database.close());
+  const metrics = createMetrics(options.version);
+  gaugePool(metrics, database);
   const hints = await openHints(options, { clock, log, database });
   closers.push(() => hints.stop());
-  const app: App = { database, hints, appended: appendedEvents(), clock, log };
+  const app: App = { database, hints, appended: appendedEvents(), clock, log, metrics };
   const firstToken = await ensureFirstToken(app, options.adminToken);
 
   const events = new EventLog(app);
@@ -109,6 +114,7 @@ async function open(options: ServerOptions, closers: Closers): Promise<Omit<Runn
     authenticate: rooms.authenticate,
     routes: (web) => {
       healthRoutes(web, app, events, state);
+      metricsRoute(web, app);
       rooms.routes(web);
     },
   });
@@ -122,6 +128,7 @@ async function open(options: ServerOptions, closers: Closers): Promise<Omit<Runn
     authenticate: rooms.authenticate,
     onAlive: rooms.onAlive,
   });
+  gaugeServer(app, { events, fanOut, connections, sockets });
   closers.push(async () => {
     state.ready = false;
     await drain(http, sockets, clock);

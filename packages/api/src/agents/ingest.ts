@@ -4,9 +4,11 @@ import { type App, systemScope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, act } from "../kernel/command.js";
 import { Gather } from "../kernel/gather.js";
+import { timed } from "../kernel/metrics.js";
 import { type Admitted, admit, type Incoming } from "./admit.js";
 import { applySignals } from "./apply-signals.js";
 import { Evaluations } from "./evaluations.js";
+import { countResults } from "./ingest.metrics.js";
 import { insertGaps, insertResults, loadStates, lockMarks, marksOf, saveStates } from "./ingest.store.js";
 import type { ProbeCatalogue } from "./probe-catalogue.js";
 import type { Sessions } from "./sessions.js";
@@ -33,7 +35,7 @@ export class Ingest {
     private readonly catalogue: ProbeCatalogue,
   ) {
     this.queue = new Gather(
-      (batches) => this.flush(batches),
+      (batches) => timed(app.metrics.ingest.flush, () => this.flush(batches)),
       FLUSH_ROWS,
       ({ batch }) => batch.results.length + 1,
     );
@@ -60,6 +62,11 @@ export class Ingest {
     } finally {
       this.waitingRows -= rows;
     }
+  }
+
+  /** Results received that are not committed yet. */
+  get waiting(): number {
+    return this.waitingRows;
   }
 
   async stop(): Promise<void> {
@@ -95,6 +102,7 @@ export class Ingest {
     insertResults(tools, evaluations.columns, admitted);
     insertGaps(tools, admitted);
     await applySignals(tools, evaluations.written(await saved));
+    countResults(tools, evaluations.columns.seq.length, admitted);
     return outcomes;
   }
 

@@ -10,6 +10,7 @@ import type { SessionMessage } from "./agent-session.js";
 import { agentsRoom } from "./agents-room.js";
 import { isAgent } from "./authenticate-agent.js";
 import { reportOutput } from "./command-output.js";
+import { countBatch } from "./ingest.metrics.js";
 import { reportCommand } from "./report-command.js";
 
 @ObjectType({ description: "Everything up to `ackedSeq` is committed." })
@@ -93,7 +94,8 @@ export class ReportResolver {
   @Mutation(() => BatchAck, { description: "Results of probes; acknowledged when they are committed." })
   @Requires("agent:report")
   async reportResults(@Arg("batch", () => ResultBatch) batch: unknown, @Ctx() context: Context): Promise<Ack> {
-    return agentsRoom(context.scope.app).ingest.report(context, batch);
+    const { app } = context.scope;
+    return countBatch(app.metrics, agentsRoom(app).ingest.report(context, batch));
   }
 
   @Mutation(() => OutputAck, { description: "Live output of a command." })

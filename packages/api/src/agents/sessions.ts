@@ -44,6 +44,10 @@ export class Sessions {
     });
   }
 
+  get size(): number {
+    return this.byAgent.size;
+  }
+
   /** The session that this connection holds, if it is its agent's newest here. */
   of({ id, principal }: Connection): AgentSession | undefined {
     const session = this.byAgent.get(principal.id);

@@ -1,5 +1,6 @@
 import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
+import type { Metrics } from "../kernel/metrics.js";
 import { decodeCursor, encodeCursor, type Position } from "./cursor.js";
 import type { EventLog } from "./event-log.js";
 import { NextMessage } from "./next-message.js";
@@ -15,6 +16,11 @@ const HEARTBEAT_MS = 20_000;
 /** In a catch-up: how long the quick wait for the slow before they part. */
 const STRAGGLE_MS = 250;
 const STALLED_MS = 30_000;
+
+function countPages({ fanOut }: Metrics, written: number, body: string): void {
+  fanOut.messages.inc(written);
+  fanOut.bytes.inc(written * message.bytes);
+}
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -182,9 +188,11 @@ export class FanOut {
       else member.send(message);
       if (++written % SLICE === 0) await turn();
     }
+    countPages(this.app.metrics, written, body);
   }
 
   private cutOff(member: Subscriber, position: Position): void {
+    this.app.metrics.fanOut.cutOff.inc();
     member.fail(
       new AppError(
         "SLOW_CONSUMER",

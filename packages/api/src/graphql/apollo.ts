@@ -53,6 +53,12 @@ export function createApollo(app: App, operations: Operations): ApolloServer<Con
           didEncounterErrors: async ({ errors }) => {
             for (const error of errors) requestIds.set(error, contextValue.requestId);
           },
+          willSendResponse: async ({ operation, response: { body } }) =>
+            app.metrics.graphql.operations.inc({
+              transport: "http",
+              type: operation?.operation ?? "unknown",
+              outcome: String((body.kind === "single" && body.singleResult.errors?.[0]?.extensions?.code) || "ok"),
+            }),
         }),
       },
     ],

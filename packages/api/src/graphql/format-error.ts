@@ -16,6 +16,9 @@ export function formatError(error: unknown, requestId: string, log: Logger): Gra
   return { message, ...at, extensions: { ...details, code, requestId } };
 }
 
+/** The code under which an error is told: what metrics count it by. */
+export const codeOf = (error: unknown): ErrorCode => classify(rootCause(error), error).code;
+
 /** PostgreSQL's words for a value that is no UUID, no number of that size, no such moment, or holds U+0000. */
 const UNFIT = new Set(["22P02", "22003", "22007", "22008", "22021"]);
 

@@ -12,6 +12,7 @@ import { AppError, ERROR_CODES, type ErrorCode } from "../kernel/app-error.js";
 import { newId } from "../kernel/ids.js";
 import type { Principal } from "../kernel/permissions.js";
 import type { Credentials } from "./authenticate.js";
+import { countRequest } from "./metrics.js";
 
 export interface HttpOptions {
   app: App;
@@ -37,7 +38,8 @@ export function createHttpServer({ app, apollo, operations, authenticate, routes
   const web = express();
   web.disable("x-powered-by");
   web.set("etag", false);
-  web.use((_request, response, next) => {
+  web.use((request, response, next) => {
+    countRequest(app, request, response);
     response.setHeader("X-Content-Type-Options", "nosniff");
     next();
   });

@@ -14,7 +14,7 @@ import type { FanOut } from "../events/fan-out.js";
 import { eventField, eventSubscription } from "../events/shared-query.js";
 import { type EventSocket, Subscriber } from "../events/subscriber.js";
 import { type Connection, type Context, newContext } from "../graphql/context.js";
-import { formatError } from "../graphql/format-error.js";
+import { codeOf, formatError } from "../graphql/format-error.js";
 import { LIMITS } from "../graphql/limits.js";
 import { asErrors, executeWithDeadline, type Operations, type PreparedOperation } from "../graphql/operation.js";
 import type { App } from "../kernel/app.js";
@@ -39,6 +39,12 @@ export interface SocketOptions {
   onAlive(connection: Connection): void;
 }
 
+/** What RFC 6455, graphql-transport-ws and we ourselves close with; a client may invent 2,000 more. */
+const CLOSE_CODES = new Set([
+  ...[1000, 1001, 1002, 1005, 1006, 1007, 1008, 1009, 1011],
+  ...[4400, 4401, 4403, 4406, 4408, 4409, 4410, 4429, 4500, 4503],
+]);
+
 interface Extra extends Record<PropertyKey, unknown> {
   socket: WebSocket;
   /** What `socket` is on. */
@@ -50,6 +56,8 @@ type Prepared = ExecutionArgs &
   PreparedOperation & { contextValue: Context; source: string; operationId: string; socket: EventSocket };
 
 export interface SocketLayer {
+  /** Open sockets, also those that have not yet said who they are. */
+  readonly size: number;
   /** Closes what is open with 1001, in slices, so that clients do not all come back in one moment. */
   stop(): Promise<void>;
 }
@@ -80,6 +88,9 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
   });
 
   return {
+    get size() {
+      return sockets.clients.size;
+    },
     async stop() {
       await liveness.stop();
       let closed = 0;
@@ -133,6 +144,7 @@ function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>
   );
   socket.on("error", (error) => app.log.debug({ err: error }, "socket error"));
   socket.once("close", (code, reason) => {
+    app.metrics.websocket.closes.inc({ code: CLOSE_CODES.has(code) ? code : "other" });
     closed(code, String(reason)).catch((error) => app.log.warn({ err: error }, "a WebSocket could not be cleaned up"));
   });
 }
@@ -182,8 +194,14 @@ function hooks(
         return prepare(options, socket, id, payload, context);
       } catch (error) {
         // Thrown, it would close the socket with 4500, which clients take for final.
-        return asErrors(error);
+        const errors = asErrors(error);
+        countOperation(app, "unknown", errors);
+        return errors;
       }
+    },
+    onOperation(_socket, _id, _payload, args, result) {
+      const errors = "errors" in result ? result.errors : undefined;
+      countOperation(app, (args as Prepared).operation.operation, errors);
     },
     execute: (args) => executeWithDeadline(args as Prepared) as never,
     subscribe: (args) => start(options, args as Prepared) as never,
@@ -192,6 +210,9 @@ function hooks(
     onError: (_socket, _id, _payload, errors) => format(undefined, errors),
   } as Parameters<typeof makeServer<Record<string, unknown>, Extra>>[0];
 }
+
+const countOperation = ({ metrics }: App, type: string, errors?: readonly GraphQLError[]): void =>
+  metrics.graphql.operations.inc({ transport: "websocket", type, outcome: errors?.[0] ? codeOf(errors[0]) : "ok" });
 
 function prepare(
   options: SocketOptions,

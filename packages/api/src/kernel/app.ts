@@ -3,6 +3,7 @@ import type { Database } from "../db/database.js";
 import type { Appended } from "./appended.js";
 import type { Clock } from "./clock.js";
 import type { Hints } from "./hints.js";
+import type { Metrics } from "./metrics.js";
 import { type Principal, SYSTEM } from "./permissions.js";
 
 /** What every act of this server stands on. */
@@ -12,6 +13,7 @@ export interface App {
   appended: Appended;
   clock: Clock;
   log: Logger;
+  metrics: Metrics;
 }
 
 /** Who acts, on what. */

@@ -2,7 +2,8 @@ import type { z } from "zod";
 import type { Statement, Transaction } from "../db/database.js";
 import type { Scope } from "./app.js";
 import { AppError } from "./app-error.js";
-import type { AppendedEvent } from "./appended.js";
+import type { Appended, AppendedEvent } from "./appended.js";
+import type { Metrics } from "./metrics.js";
 import { authorise, type Permission } from "./permissions.js";
 import { storableJson } from "./storable.js";
 import type { Severity } from "./vocabulary.js";
@@ -24,6 +25,8 @@ export interface Act extends Transaction {
   emit(event: NewEvent): void;
   /** Told to every replica after the commit. */
   hint(topic: string): void;
+  /** Called once the transaction is committed; what an attempt that was rolled back asked for is forgotten. */
+  afterCommit(then: () => void): void;
 }
 
 /**
@@ -36,26 +39,34 @@ export async function act<Output>(
   run: (act: Act) => Promise<Output>,
   opening?: Statement,
 ): Promise<Output> {
-  const { database, hints, appended } = scope.app;
-  const { output, topics, log } = await database.transaction((tx) => runIn(tx, scope, run), { opening });
-  if (log) appended.publish(await log());
+  const { database, hints, appended, metrics } = scope.app;
+  const { output, topics, thens, log } = await database.transaction((tx) => runIn(tx, scope, run), { opening });
+  if (log) tell(appended, metrics, await log());
   for (const topic of topics) hints.publish(topic);
+  for (const then of thens) then();
   return output;
 }
 
 async function runIn<Output>(tx: Transaction, scope: Scope, run: (act: Act) => Promise<Output>) {
   const emitted: NewEvent[] = [];
   const topics = new Set<string>();
+  const thens: (() => void)[] = [];
   const output = await run({
     ...tx,
     scope,
     emit: (event) => emitted.push(event),
     hint: (topic) => topics.add(topic),
+    afterCommit: (then) => thens.push(then),
   });
-  if (emitted.length === 0) return { output, topics };
+  if (emitted.length === 0) return { output, topics, thens };
   topics.add("events");
   // Last, and together with COMMIT: the row it locks is everybody's, and held for no round trip.
-  return { output, topics, log: append(tx, scope.principal.name, emitted) };
+  return { output, topics, thens, log: append(tx, scope.principal.name, emitted) };
+}
+
+function tell(appended: Appended, { events: { appended: counter } }: Metrics, events: AppendedEvent[]): void {
+  appended.publish(events);
+  for (const { type } of events) counter.inc({ type });
 }
 
 /** @returns what was appended, to be asked for when it is committed */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Module } from "../engine/engine.js";
+import { createMetrics } from "../kernel/metrics.js";
 import { EngineCycles } from "./engine-cycles.js";
 
 const at = { now: 0 };
@@ -8,7 +9,7 @@ const module = (step: () => Promise<number>): Module => ({ name: "sweep", batch:
 
 test("a module is behind when it has not finished a whole round for two periods and 10 s", async () => {
   at.now = 0;
-  const cycles = new EngineCycles(clock);
+  const cycles = new EngineCycles(clock, createMetrics("test"));
   const observed = cycles.observe(module(async () => 3));
   at.now = 12_000;
   expect(cycles.behind()).toEqual([]);
@@ -20,7 +21,8 @@ test("a module is behind when it has not finished a whole round for two periods 
 
 test("a full batch is no whole round, and a failure is none", async () => {
   at.now = 0;
-  const cycles = new EngineCycles(clock);
+  const metrics = createMetrics("test");
+  const cycles = new EngineCycles(clock, metrics);
   const busy = cycles.observe(module(async () => 10));
   const broken = cycles.observe({
     ...module(async () => {
@@ -32,4 +34,5 @@ test("a full batch is no whole round, and a failure is none", async () => {
   await busy.step();
   await expect(broken.step()).rejects.toThrow("no");
   expect(cycles.behind().map(({ name }) => name)).toEqual(["sweep", "broken"]);
+  expect((await metrics.engine.failures.get()).values).toMatchObject([{ labels: { module: "broken" }, value: 1 }]);
 });

@@ -1,5 +1,6 @@
 import type { Module } from "../engine/engine.js";
 import type { Clock } from "../kernel/clock.js";
+import { type Metrics, timed } from "../kernel/metrics.js";
 
 /** Grace for one round of a module: a step takes time, and a hint may have begun one late. */
 const GRACE_MS = 10_000;
@@ -8,19 +9,33 @@ const GRACE_MS = 10_000;
 export class EngineCycles {
   private readonly rounds = new Map<string, { at: number; everyMs: number }>();
 
-  constructor(private readonly clock: Pick<Clock, "monotonic">) {}
+  constructor(
+    private readonly clock: Pick<Clock, "monotonic">,
+    private readonly metrics: Metrics,
+  ) {
+    metrics.onScrape(() => {
+      for (const { name, ageMs } of this.ages()) metrics.engine.age.set({ module: name }, ageMs / 1000);
+    });
+  }
 
   /** The same module, observed. A round is whole when there was no more to do. */
   observe(module: Module): Module {
     const { name, everyMs, batch } = module;
     const note = () => this.rounds.set(name, { at: this.clock.monotonic(), everyMs });
     note();
+    const { step, failures } = this.metrics.engine;
+    const duration = step.labels({ module: name });
     return {
       ...module,
       step: async () => {
-        const done = await module.step();
-        if (done < batch) note();
-        return done;
+        try {
+          const done = await timed(duration, () => module.step());
+          if (done < batch) note();
+          return done;
+        } catch (error) {
+          failures.inc({ module: name });
+          throw error;
+        }
       },
     };
   }
@@ -31,10 +46,11 @@ export class EngineCycles {
 
   /** The modules whose last whole round is too long ago, with its age in milliseconds. */
   behind(): { name: string; ageMs: number }[] {
+    return this.ages().flatMap(({ name, ageMs, everyMs }) => (ageMs > 2 * everyMs + GRACE_MS ? { name, ageMs } : []));
+  }
+
+  private ages(): { name: string; ageMs: number; everyMs: number }[] {
     const now = this.clock.monotonic();
-    return [...this.rounds].flatMap(([name, { at, everyMs }]) => {
-      const ageMs = Math.round(now - at);
-      return ageMs > 2 * everyMs + GRACE_MS ? { name, ageMs } : [];
-    });
+    return [...this.rounds].map(([name, { at, everyMs }]) => ({ name, ageMs: Math.round(now - at), everyMs }));
   }
 }

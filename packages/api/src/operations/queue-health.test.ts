@@ -15,7 +15,7 @@ let stop: () => Promise<void>;
 /** The route without an engine: what is due stays due. */
 beforeAll(async () => {
   app = await testApp();
-  const cycles = new EngineCycles(clock);
+  const cycles = new EngineCycles(clock, app.metrics);
   cycles.observe({ name: "follow runs", batch: 1, everyMs: 1000, step: async () => 0 });
   const web = express();
   queueHealthRoute(web, app, cycles);

@@ -45,7 +45,12 @@ export async function moveRuns(act: Act, moves: Move[]): Promise<RemediationRunR
   );
   for (const event of events) act.emit(event);
   for (const { id } of rows) act.hint(`output:${id}`);
+  act.afterCommit(() => countEnded(act, rows));
   return moved.map(({ run }) => run);
+}
+
+function countEnded({ scope }: Act, rows: RemediationRunRow[]): void {
+  for (const { status } of rows) if (isTerminal(status)) scope.app.metrics.remediations.ended.inc({ status });
 }
 
 function update({ db, now }: Act, moves: Move[]): Promise<RemediationRunRow[]> {

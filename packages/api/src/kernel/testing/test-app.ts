@@ -6,6 +6,7 @@ import type { App, Scope } from "../app.js";
 import { appendedEvents } from "../appended.js";
 import { systemClock } from "../clock.js";
 import { localHints } from "../hints.js";
+import { createMetrics } from "../metrics.js";
 import type { Role } from "../permissions.js";
 
 export interface TestApp extends App, AsyncDisposable {
@@ -24,6 +25,7 @@ export async function testApp(options: { poolSize?: number } = {}): Promise<Test
     appended: appendedEvents(),
     clock: systemClock,
     log: pino({ level: "silent" }),
+    metrics: createMetrics("test"),
   };
   return {
     ...app,
