@@ -43,7 +43,14 @@ test.each([
     "mysql://u:hunter2@db/x",
     'DATABASE_URL is "mysql://(not shown)@db/x"; allowed: a URL that begins with',
   ],
-  ["NATS_URL", "localhost:4222", 'NATS_URL is "localhost:4222"; allowed: URLs that begin with nats://'],
+  ["NATS_URL", "localhost:4222", 'NATS_URL is "localhost:4222"; allowed: URLs that begin with nats:// or tls://'],
+  ["NATS_URL", "wss://a", 'NATS_URL is "wss://a"; allowed'],
+  ["NATS_URL", "nats://a,nats://b:99999", 'NATS_URL is "nats://a,nats://b:99999"; allowed'],
+  [
+    "NATS_URL",
+    "nats://u:hunter2@a,nats://u:hunter2@",
+    'NATS_URL is "nats://(not shown)@a,nats://(not shown)@"; allowed',
+  ],
   ["POPPO_ADMIN_TOKEN", "hunter2", "POPPO_ADMIN_TOKEN is (not shown); allowed: at least 16 characters."],
 ])("%s=%s is refused by name, value and what is allowed, without a secret", (name, value, message) => {
   expect(() => readConfig({ [name]: value })).toThrow(expect.objectContaining({ code: "BAD_INPUT" }));

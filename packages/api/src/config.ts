@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
+import { areNatsServers } from "./db/nats-servers.js";
 import { AppError } from "./kernel/app-error.js";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -40,14 +41,10 @@ export const environment = z.object({
       description: "A PostgreSQL server, 15 or newer, with the contrib module pg_trgm. Absent: the embedded one.",
       allowed: "a URL that begins with postgres:// or postgresql://",
     }),
-  NATS_URL: z
-    .string()
-    .regex(/^(nats|tls|wss?):\/\//)
-    .optional()
-    .meta({
-      description: "Core NATS as the hint bus between replicas. Absent: LISTEN/NOTIFY.",
-      allowed: "URLs that begin with nats://, tls://, ws:// or wss://, separated by commas",
-    }),
+  NATS_URL: z.string().refine(areNatsServers).optional().meta({
+    description: "Core NATS as the hint bus between replicas. Absent: LISTEN/NOTIFY.",
+    allowed: "URLs that begin with nats:// or tls://, with user:password@ or token@ where needed, separated by commas",
+  }),
   POPPO_LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .default("info")
@@ -91,7 +88,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 
 function describe(name: Variable, value = ""): string {
   const { allowed, secret } = environment.shape[name].meta()!;
-  const shown = secret ? "(not shown)" : `"${value.replace(/\/\/[^/@]*@/, "//(not shown)@")}"`;
+  const shown = secret ? "(not shown)" : `"${value.replace(/\/\/[^/@]*@/g, "//(not shown)@")}"`;
   return `${name} is ${shown}; allowed: ${allowed}.`;
 }
 

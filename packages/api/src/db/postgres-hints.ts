@@ -2,6 +2,7 @@ import pg from "pg";
 import type { App } from "../kernel/app.js";
 import { type Hints, localHints } from "../kernel/hints.js";
 import { newId } from "../kernel/ids.js";
+import { hintBatch, payloads } from "./hint-batch.js";
 
 const CHANNEL = "poppo_hints";
 /** PostgreSQL refuses a NOTIFY payload of 8,000 bytes and more. */
@@ -23,25 +24,13 @@ export function postgresHints(
   // In every payload's first line: who sent it has acted on it already, and would do all its reads twice.
   const self = newId();
   const stopping = new AbortController();
-  let topics = new Set<string>();
-  let sending: Promise<void> | null = null;
-
-  const send = async () => {
-    while (topics.size > 0) {
-      const batch = [...topics];
-      topics = new Set();
-      for (const payload of payloads(self, batch))
+  const batch = hintBatch(
+    async (topics) => {
+      for (const payload of payloads(topics, MAX_PAYLOAD, self))
         await database.pool.query("SELECT pg_notify($1, $2)", [CHANNEL, payload]);
-    }
-  };
-  const flush = () => {
-    sending ??= new Promise((resolve) => setImmediate(resolve))
-      .then(send)
-      .catch((error) => log.debug({ err: error }, "a hint was lost; the polls make up for it"))
-      .finally(() => {
-        sending = null;
-      });
-  };
+    },
+    (error) => log.debug({ err: error }, "a hint was lost; the polls make up for it"),
+  );
   const hear = (payload: string) => {
     const [sender, ...heard] = payload.split("\n");
     if (sender !== self) heard.forEach(local.hear);
@@ -52,27 +41,14 @@ export function postgresHints(
     subscribe: local.subscribe,
     publish(topic) {
       local.publish(topic);
-      topics.add(topic);
-      flush();
+      batch.add(topic);
     },
     async stop() {
       stopping.abort();
-      await sending;
+      await batch.idle();
       await listening;
     },
   };
-}
-
-function* payloads(sender: string, topics: string[]): Iterable<string> {
-  let payload = sender;
-  for (const topic of topics) {
-    if (payload.length + topic.length + 1 > MAX_PAYLOAD) {
-      yield payload;
-      payload = sender;
-    }
-    payload += `\n${topic}`;
-  }
-  yield payload;
 }
 
 async function listen(

@@ -17,7 +17,7 @@ const HEARTBEAT_MS = 20_000;
 const STRAGGLE_MS = 250;
 const STALLED_MS = 30_000;
 
-function countPages({ fanOut }: Metrics, written: number, body: string): void {
+function countPages({ fanOut }: Metrics, written: number, message: NextMessage): void {
   fanOut.messages.inc(written);
   fanOut.bytes.inc(written * message.bytes);
 }
@@ -188,7 +188,7 @@ export class FanOut {
       else member.send(message);
       if (++written % SLICE === 0) await turn();
     }
-    countPages(this.app.metrics, written, body);
+    countPages(this.app.metrics, written, message);
   }
 
   private cutOff(member: Subscriber, position: Position): void {
