@@ -57,6 +57,8 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
         POPPO_PORT: port,
         POPPO_ADMIN_TOKEN: ADMIN_TOKEN,
         POPPO_LOG_LEVEL: "warn",
+        // Here one machine opens what a thousand would; scenarios about the limit set their own.
+        POPPO_CONNECTIONS_PER_SECOND: "100000",
         ...env,
       },
       stdio: ["ignore", "inherit", "inherit", "ipc"],

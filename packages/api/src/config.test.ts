@@ -8,6 +8,7 @@ test("nothing given: loopback, port 3000, the embedded database in .poppo", () =
     host: "127.0.0.1",
     port: 3000,
     dataDir: resolve(".poppo"),
+    connectionsPerSecond: 500,
     logLevel: "info",
   });
 });
@@ -20,6 +21,7 @@ test("what is given is read; what is empty is not given", () => {
     POPPO_ADMIN_TOKEN: "0123456789abcdef",
     DATABASE_URL: "postgres://u:p@db/poppo",
     NATS_URL: "nats://a:4222,nats://b:4222",
+    POPPO_CONNECTIONS_PER_SECOND: "50",
     POPPO_LOG_LEVEL: "",
   });
   expect(config).toEqual({
@@ -29,6 +31,7 @@ test("what is given is read; what is empty is not given", () => {
     adminToken: "0123456789abcdef",
     databaseUrl: "postgres://u:p@db/poppo",
     natsUrl: "nats://a:4222,nats://b:4222",
+    connectionsPerSecond: 50,
     logLevel: "info",
   });
 });
@@ -37,6 +40,11 @@ test.each([
   ["POPPO_PORT", "x", 'POPPO_PORT is "x"; allowed: a whole number from 0 to 65535.'],
   ["POPPO_PORT", "65536", 'POPPO_PORT is "65536"; allowed: a whole number from 0 to 65535.'],
   ["POPPO_PORT", "3e3", 'POPPO_PORT is "3e3"'],
+  [
+    "POPPO_CONNECTIONS_PER_SECOND",
+    "0",
+    'POPPO_CONNECTIONS_PER_SECOND is "0"; allowed: a whole number from 1 to 999999.',
+  ],
   ["POPPO_LOG_LEVEL", "loud", 'POPPO_LOG_LEVEL is "loud"; allowed: fatal, error, warn, info, debug, trace, silent.'],
   [
     "DATABASE_URL",

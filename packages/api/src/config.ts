@@ -45,6 +45,17 @@ export const environment = z.object({
     description: "Core NATS as the hint bus between replicas. Absent: LISTEN/NOTIFY.",
     allowed: "URLs that begin with nats:// or tls://, with user:password@ or token@ where needed, separated by commas",
   }),
+  POPPO_CONNECTIONS_PER_SECOND: z
+    .string()
+    .regex(/^\d{1,6}$/)
+    .transform(Number)
+    .refine((count) => count > 0)
+    .prefault("500")
+    .meta({
+      description:
+        "WebSocket connections one replica takes up in a second; the others are told to come back (HTTP 503).",
+      allowed: "a whole number from 1 to 999999",
+    }),
   POPPO_LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .default("info")
@@ -64,6 +75,7 @@ export interface Config {
   adminToken?: string;
   databaseUrl?: string;
   natsUrl?: string;
+  connectionsPerSecond: number;
   logLevel: string;
 }
 
@@ -82,6 +94,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     adminToken: data.POPPO_ADMIN_TOKEN,
     databaseUrl: data.DATABASE_URL,
     natsUrl: data.NATS_URL,
+    connectionsPerSecond: data.POPPO_CONNECTIONS_PER_SECOND,
     logLevel: data.POPPO_LOG_LEVEL,
   };
 }

@@ -13,6 +13,7 @@ import { EventLog } from "./events/event-log.js";
 import { FanOut } from "./events/fan-out.js";
 import { createApollo } from "./graphql/apollo.js";
 import { Operations } from "./graphql/operation.js";
+import { Admission } from "./http/admission.js";
 import { Connections } from "./http/connections.js";
 import { healthRoutes } from "./http/health.js";
 import { gaugeServer, metricsRoute } from "./http/metrics.js";
@@ -26,6 +27,8 @@ import { createMetrics } from "./kernel/metrics.js";
 import { openRooms } from "./rooms.js";
 import { buildSchema } from "./schema.js";
 
+/** One costs 1 to 2 ms of this process, so more would leave nothing for those who are connected. */
+const CONNECTIONS_PER_SECOND = 500;
 const DRAIN_MS = 5_000;
 const DRAIN_STEP_MS = 50;
 
@@ -39,6 +42,8 @@ export interface ServerOptions {
   version: string;
   clock?: Clock;
   poolSize?: number;
+  /** How many WebSocket connections are taken up per second. */
+  connectionsPerSecond?: number;
   /** Replaces the bus between replicas; tests drop hints with it. */
   hints?: (app: Pick<App, "clock" | "log" | "database">) => RemoteHints;
 }
@@ -73,7 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 /** Whatever is opened leaves in `closers` how it is closed; they run last to first. */
 async function open(options: ServerOptions, closers: Closers): Promise<Omit<RunningServer, "stop">> {
-  const { log, clock = systemClock } = options;
+  const { log, clock = systemClock, connectionsPerSecond = CONNECTIONS_PER_SECOND } = options;
   await migrate(options.databaseUrl);
   const database = openDatabase({
     url: options.databaseUrl,
@@ -125,6 +130,7 @@ async function open(options: ServerOptions, closers: Closers): Promise<Omit<Runn
     log: events,
     fanOut,
     connections,
+    admission: new Admission(clock, connectionsPerSecond),
     authenticate: rooms.authenticate,
     onAlive: rooms.onAlive,
   });

@@ -98,6 +98,31 @@ describe("the upgrade", () => {
   });
 });
 
+test("a storm is refused with 503 before anything is spent on it, and those who are here notice nothing", async () => {
+  await using limited = await testServer({ connectionsPerSecond: 2 });
+  const socket = await limited.socket();
+  const storm = await Promise.all(
+    Array.from({ length: 100 }, async () => {
+      const refused = new WebSocket(`${limited.url.replace("http", "ws")}/graphql`, "graphql-transport-ws");
+      refused.on("error", () => {});
+      const outcome = await Promise.race([
+        once(refused, "unexpected-response").then(([, { statusCode, headers }]) => [
+          statusCode,
+          headers["retry-after"],
+        ]),
+        once(refused, "open").then(() => "open"),
+      ]);
+      refused.terminate();
+      return outcome;
+    }),
+  );
+  const refusals = storm.filter((outcome) => outcome !== "open");
+  expect(refusals.length).toBeGreaterThan(50);
+  expect(new Set(refusals.map(String))).toEqual(new Set(["503,1"]));
+  expect(await socket.ask("{ viewer { name } }")).toMatchObject({ data: { viewer: { name: "first admin" } } });
+  await socket.close();
+});
+
 test("of 5,000 operations on one socket those over the limit are refused, and the others run", async () => {
   const socket = await server.socket();
   const ids = Array.from({ length: 5000 }, () => socket.subscribe("subscription { incidentEvents { cursor } }"));

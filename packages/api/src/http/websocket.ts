@@ -21,6 +21,7 @@ import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { newId } from "../kernel/ids.js";
 import { authorise, type Principal } from "../kernel/permissions.js";
+import type { Admission } from "./admission.js";
 import type { Credentials } from "./authenticate.js";
 import type { Connections } from "./connections.js";
 import { eventSocket } from "./event-socket.js";
@@ -34,6 +35,7 @@ export interface SocketOptions {
   log: EventLog;
   fanOut: FanOut;
   connections: Connections;
+  admission: Admission;
   authenticate(credentials: Credentials): Promise<Principal>;
   /** Told when a connection proves that it lives: opened, or a pong. */
   onAlive(connection: Connection): void;
@@ -67,7 +69,7 @@ export interface SocketLayer {
  * a timer per socket, and closes with codes that its client takes for final.
  */
 export function serveWebSocket(options: SocketOptions): SocketLayer {
-  const { app, http, connections } = options;
+  const { app, http, connections, admission } = options;
   const liveness = new Liveness(app.clock);
   const sockets = new WebSocketServer({
     noServer: true,
@@ -82,7 +84,7 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
   http.on("upgrade", (request, stream, head) => {
     // Nobody else listens to it until `ws` does, and an error that nobody hears ends the process.
     stream.on("error", (error) => app.log.debug({ err: error }, "upgrade failed"));
-    const refusal = upgradeRefusal(request);
+    const refusal = upgradeRefusal(request) ?? (admission.admit() ? null : TRY_LATER);
     if (refusal) return stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     sockets.handleUpgrade(request, stream, head, (socket) => bind(core, { socket, stream }, app));
   });
@@ -110,6 +112,9 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
     },
   };
 }
+
+/** Before anything was spent on it. Its wait is jittered by the client. */
+const TRY_LATER = "503 Service Unavailable\r\nRetry-After: 1";
 
 function upgradeRefusal(request: IncomingMessage): string | null {
   if (request.url?.split("?")[0] !== "/graphql") return "404 Not Found";
