@@ -50,6 +50,11 @@ export class PoppoError extends Error {
     this.details = details;
     this.retryable = retryable ?? (TRANSPORT_CODES[code as keyof typeof TRANSPORT_CODES] || RETRYABLE.has(code));
   }
+
+  /** How long the server wants to be left alone; 0 when it did not say. */
+  get retryAfterMs(): number {
+    return Number((this.details as { retryAfterMs?: unknown } | undefined)?.retryAfterMs) || 0;
+  }
 }
 
 /** A GraphQL error as it travels. */

@@ -95,6 +95,17 @@ describe("a loop over events", () => {
     expect(server.asked("IncidentEvents")).toHaveLength(4);
   });
 
+  test("stays away for as long as the server asks", async () => {
+    log.append(2);
+    const askedAt: number[] = [];
+    log.interfere = () => {
+      if (askedAt.push(performance.now()) > 1) return undefined;
+      throw new GraphQLError("busy", { extensions: { code: "TOO_MANY_REQUESTS", retryAfterMs: 300 } });
+    };
+    expect(await take(2, { after: log.cursor(0) })).toEqual(numbers(1, 2));
+    expect(askedAt[1]! - askedAt[0]!).toBeGreaterThanOrEqual(299);
+  });
+
   test("throws a gap after the events before it", async () => {
     log.append(7);
     const oldestCursor = log.cursor(100);

@@ -115,6 +115,7 @@ class FeedIterator<Data, Variables, Item> implements AsyncIterator<Item, undefin
   }
 
   #broken(error: PoppoError): void {
+    this.#backoff.setRetryAfter(error.retryAfterMs);
     if (error.retryable) this.#reopenLater();
     else this.#finish(error);
   }

@@ -43,8 +43,6 @@ export interface Socket {
     variables: Variables,
     sink: Sink<Data>,
   ): () => void;
-  /** The next reconnect waits at least this long, once. */
-  setRetryAfter(ms: number): void;
   /** Drops the connection without ceremony and connects again. */
   terminate(): void;
   /** Ends every operation (CLOSED) and the connection. Idempotent. */
@@ -141,7 +139,6 @@ export function createSocket({ random = chance, onState, ...options }: SocketOpt
         stop = start(document, variables, { next: (data) => settle(() => resolve(data)), error: fail, complete }, fail);
       }),
     subscribe: (document, variables, sink) => start(document, variables, sink),
-    setRetryAfter: backoff.setRetryAfter,
     terminate: () => connection.terminate(),
     close: () => (closing ??= shutdown()),
   };

@@ -78,7 +78,7 @@ export class Session {
     if (this.#stop.signal.aborted) return;
     if (error.code === "UNAUTHENTICATED") return this.#end("REVOKED");
     const { clock, random, warn } = this.options;
-    const waitMs = backOffMs(this.#failures++, random);
+    const waitMs = error.retryAfterMs + backOffMs(this.#failures++, random);
     warn(`the session ended, trying again in ${Math.round(waitMs)} ms: ${error.message}`);
     this.#awaitsFirst = true;
     await sleep(clock, waitMs, this.#stop.signal);
