@@ -54,8 +54,8 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
     // A peer that is gone without a word; longer than `statement_timeout`, which ends what merely takes long.
     query_timeout: 70_000,
     application_name: "poppo-ops",
-    // A transaction of a frozen replica must not hold its locks for ever.
-    options: "-c idle_in_transaction_session_timeout=60000 -c statement_timeout=60000",
+    // The rows that a frozen replica has locked are those of agents that move to another one now.
+    options: "-c idle_in_transaction_session_timeout=10000 -c statement_timeout=60000",
   });
   pool.on("error", options.onError);
   // The pool listens to idle clients only; the error of one that breaks between two statements of a transaction would
@@ -141,6 +141,7 @@ const UNREACHABLE = new Set([
   "57P01",
   "57P02",
   "57P03",
+  "25P03",
   "08006",
   "08003",
   "53300",

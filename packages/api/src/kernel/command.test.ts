@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { isUnreachable } from "../db/database.js";
 import { AppError } from "./app-error.js";
 import { act, command } from "./command.js";
 import { type TestApp, testApp } from "./testing/test-app.js";
@@ -89,6 +90,22 @@ test("of two transactions that wait for each other both succeed", async () => {
   expect(Math.max(...attempts)).toBeGreaterThan(1);
   const done = (await log()).filter((event) => / done$/.test(event.summary));
   expect(done.map((event) => event.summary).sort()).toEqual(["one done", "two done"]);
+});
+
+test("a transaction whose process stands still gives its locks back within seconds, as passing trouble", async () => {
+  await app.database.pool.query("INSERT INTO services (name) VALUES ('held')");
+  const { rows } = await app.database.pool.query("SHOW idle_in_transaction_session_timeout");
+  expect(rows).toEqual([{ idle_in_transaction_session_timeout: "10s" }]);
+  const frozen = act(app.as("ADMIN"), async ({ client }) => {
+    await client.query("SET LOCAL idle_in_transaction_session_timeout = '50ms'");
+    await client.query("UPDATE services SET owner = 'frozen' WHERE name = 'held'");
+    await app.database.pool.query("UPDATE services SET owner = 'awake' WHERE name = 'held'");
+  });
+  const error = await frozen.catch((reason) => reason);
+  expect(isUnreachable(error)).toBe(true);
+  expect((await app.database.pool.query("SELECT owner FROM services WHERE name = 'held'")).rows).toEqual([
+    { owner: "awake" },
+  ]);
 });
 
 test("a command authorises before it looks at the input, and parses before it begins a transaction", async () => {
