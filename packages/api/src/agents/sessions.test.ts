@@ -3,6 +3,8 @@ import { CLOSE } from "@poppo-ops/plugins/wire";
 import { expect, test, vi } from "vitest";
 import { testServer } from "../http/testing/test-server.js";
 import { newId } from "../kernel/ids.js";
+import { agentsRoom } from "./agents-room.js";
+import type { AgentPrincipal } from "./authenticate-agent.js";
 import { sql } from "./testing/sql.js";
 import { connect, enrol, enrolmentToken, testAgent } from "./testing/test-agent.js";
 import { result, testProbe } from "./testing/test-probes.js";
@@ -51,6 +53,18 @@ test("the newest session wins: the older one is closed with a private code, and 
   const batch = { epoch: newId(), from: 1, results: [result(probeId, "OK", on.app.clock.now())] };
   expect(await newer.report(batch)).toMatchObject({ ackedSeq: 1 });
   expect(await sql(on, "SELECT status FROM agents")).toEqual([{ status: "ONLINE" }]);
+});
+
+test("a request that a frozen replica finds when its connection is gone takes nothing over", async () => {
+  await using on = await testServer();
+  const agent = await testAgent(on, "host-a");
+  await using connection = await connect(on, agent);
+  await connection.open();
+  const principal: AgentPrincipal = { kind: "agent", id: agent.id, name: agent.name, role: "AGENT", clockSkewMs: 0 };
+  const gone = { id: newId(), principal, closed: AbortSignal.abort(), close: () => {} };
+  const before = await sql(on, "SELECT session_id FROM agent_sessions");
+  await expect(agentsRoom(on.app).sessions.open(gone, principal)).rejects.toMatchObject({ code: "SUPERSEDED" });
+  expect(await sql(on, "SELECT session_id FROM agent_sessions")).toEqual(before);
 });
 
 test("the newest session wins across two servers, and the older one can write nothing any more", async () => {

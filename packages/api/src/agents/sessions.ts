@@ -112,9 +112,12 @@ export class Sessions {
   }
 
   private async begin(opened: AgentSession[]): Promise<(null | Error)[]> {
-    const newest = new Map(opened.map((session) => [session.agentId, session]));
+    await this.catalogue.refresh();
+    // A replica that was frozen finds requests of connections that are gone since: they must not take over from the
+    // session that their agent has with another replica.
+    const alive = opened.filter(({ connection }) => !connection.closed.aborted);
+    const newest = new Map(alive.map((session) => [session.agentId, session]));
     const keys = [...newest.values()].map(keyOf);
-    if (keys.length > 0) await this.catalogue.refresh();
     const { begun, commands } = await act(systemScope(this.app, "agents"), async (tools) => ({
       begun: await beginSessions(tools, keys),
       commands: await openCommands(
@@ -123,6 +126,7 @@ export class Sessions {
       ),
     }));
     return opened.map((session) => {
+      if (!alive.includes(session)) return new AppError("SUPERSEDED", "The connection of this session is gone.");
       const start = begun.get(session.agentId);
       if (!start) return new AppError("UNAUTHENTICATED", `Agent ${session.name} was revoked; enrol this host again.`);
       if (newest.get(session.agentId) !== session) return this.superseded(session);
