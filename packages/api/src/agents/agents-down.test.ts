@@ -5,19 +5,15 @@ import { type TestApp, testApp } from "../kernel/testing/test-app.js";
 import { agentsDown } from "./agents-down.js";
 import { givenAgents, hearOf } from "./testing/given.js";
 import { sql } from "./testing/sql.js";
+import { watchedFor } from "./testing/watched-for.js";
 import { Watch } from "./watch.js";
 
 const DOWN_MS = 60_000;
 const GRACE_MS = 90_000;
 
 /** The module on a replica that has been watching for so long. */
-function replica(app: App, watchedMs = 3_600_000) {
-  let now = 0;
-  const watch = new Watch({ ...systemClock, monotonic: () => now });
-  watch.begin();
-  now = watchedMs;
-  return agentsDown(app, watch, { downAfterMs: DOWN_MS, graceMs: GRACE_MS, everyMs: 1000 });
-}
+const replica = (app: App, watch = watchedFor(3_600_000)) =>
+  agentsDown(app, watch, { downAfterMs: DOWN_MS, graceMs: GRACE_MS, everyMs: 1000 });
 
 const open = (app: TestApp) =>
   sql({ app }, "SELECT title, severity, category, status FROM incidents WHERE status <> 'RESOLVED' ORDER BY title");
@@ -54,23 +50,35 @@ test("of two replicas that look at once only one says it", async () => {
 test("nobody is down before the replica has watched for the full grace, nor while it cannot", async () => {
   await using app = await testApp();
   await givenAgents(app, ["silent"], { silentMs: DOWN_MS * 2 });
-  await replica(app, GRACE_MS - 1).step();
+  await replica(app, watchedFor(GRACE_MS - 1)).step();
   expect(await statuses(app)).toEqual({ silent: "ONLINE" });
   await agentsDown(app, new Watch(systemClock), { downAfterMs: 1, graceMs: 1, everyMs: 1 }).step();
   expect(await statuses(app)).toEqual({ silent: "ONLINE" });
+});
+
+test("a replica that was frozen for a minute calls nobody down when it wakes up, until the grace has passed again", async () => {
+  await using app = await testApp();
+  await givenAgents(app, numbered(10), { silentMs: DOWN_MS + 5000 });
+  const watch = watchedFor(3_600_000, DOWN_MS);
+  await replica(app, watch).step();
+  watch.wrote();
+  await replica(app, watch).step();
+  expect(await events(app)).toEqual([]);
+  await replica(app).step();
+  expect(await events(app)).toContain("agent.down");
 });
 
 test("watching begins anew after it was lost", () => {
   let now = 0;
   const watch = new Watch({ ...systemClock, monotonic: () => now });
   expect(watch.watchedMs).toBe(0);
-  watch.begin();
+  watch.wrote();
   now = 500;
-  watch.begin();
+  watch.wrote();
   expect(watch.watchedMs).toBe(500);
   watch.lost();
   now = 600;
-  watch.begin();
+  watch.wrote();
   now = 700;
   expect(watch.watchedMs).toBe(100);
 });

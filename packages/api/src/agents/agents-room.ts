@@ -90,7 +90,7 @@ export function openAgents(app: App, connections: Connections, options: Partial<
     async start() {
       await signingKey(app);
       await catalogue.refresh();
-      watch.begin();
+      watch.wrote();
     },
     async stop() {
       await ingest.stop();

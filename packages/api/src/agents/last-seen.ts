@@ -32,7 +32,7 @@ export class LastSeen {
            SELECT agent_id FROM agent_sessions WHERE agent_id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED)`,
         [[...seen]],
       );
-      this.watch.begin();
+      this.watch.wrote();
       return seen.size;
     } catch (error) {
       for (const id of seen) this.alive.add(id);

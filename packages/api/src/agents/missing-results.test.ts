@@ -1,23 +1,16 @@
 import { expect, test } from "vitest";
 import type { App } from "../kernel/app.js";
-import { systemClock } from "../kernel/clock.js";
 import { type TestApp, testApp } from "../kernel/testing/test-app.js";
 import { missingResultsModule } from "./missing-results.js";
 import { reportingDeadlineMs } from "./probe-catalogue.js";
 import { givenAgents, givenProbe, givenState } from "./testing/given.js";
 import { sql } from "./testing/sql.js";
-import { Watch } from "./watch.js";
+import { watchedFor } from "./testing/watched-for.js";
 
 /** Of a probe that runs every 10 s with a timeout of 1 s. */
 const DEADLINE_MS = 30_000;
 
-function replica(app: App, watchedMs = 3_600_000) {
-  let now = 0;
-  const watch = new Watch({ ...systemClock, monotonic: () => now });
-  watch.begin();
-  now = watchedMs;
-  return missingResultsModule(app, watch, 1000);
-}
+const replica = (app: App, watchedMs = 3_600_000) => missingResultsModule(app, watchedFor(watchedMs), 1000);
 
 const open = async (app: TestApp) =>
   (await sql({ app }, "SELECT title FROM incidents WHERE status <> 'RESOLVED' ORDER BY title")).map((row) => row.title);
