@@ -1,4 +1,4 @@
-import type { Client, Event } from "@poppo-ops/client";
+import type { Client, Event, EventFilter } from "@poppo-ops/client";
 
 /** Follows the event log through the SDK, as an external tool would, and remembers every event it was given. */
 export class EventRecorder implements AsyncDisposable {
@@ -7,7 +7,11 @@ export class EventRecorder implements AsyncDisposable {
   private readonly waiting = new Set<() => void>();
   private readonly following: Promise<void>;
 
-  constructor(client: Client, after?: string) {
+  constructor(
+    client: Client,
+    after?: string,
+    readonly filter?: EventFilter,
+  ) {
     this.following = this.follow(client, after);
   }
 
@@ -38,7 +42,7 @@ export class EventRecorder implements AsyncDisposable {
   }
 
   private async follow(client: Client, after?: string): Promise<void> {
-    for await (const event of client.events({ after, signal: this.stopping.signal })) {
+    for await (const event of client.events({ after, filter: this.filter, signal: this.stopping.signal })) {
       this.events.push(event);
       for (const wake of this.waiting) wake();
       this.waiting.clear();

@@ -7,37 +7,54 @@ import {
   EnrolAgentDocument,
   ReportResultsDocument,
   type Socket,
+  type SocketOptions,
   unwrap,
 } from "@poppo-ops/client";
 import { encodeResultBatch, type Result } from "@poppo-ops/plugins/wire";
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
+const BATCH = 100;
+/** How long a simulated agent waits before it tries again. */
+const AGAIN_MS = 200;
+
+type ConnectOptions = Pick<SocketOptions, "random" | "keepAliveMs">;
+
 /** Everything an agent is to the server, over the real protocol, without a host: for scenarios with many. */
 export class SimulatedAgent {
   readonly epoch = randomUUID();
   /** The last result the server acknowledged. */
   acked = 0;
+  /** Batches under way at most. A real agent keeps to what the server asks for; more is a flood. */
+  window = 1;
   private readonly spool = new Map<number, Result>();
   private next = 1;
-  private sending = false;
+  private sent = 0;
+  private inFlight = 0;
+  private failed = false;
+  private closed = false;
   private readonly waiting: (() => void)[] = [];
   private stop = () => {};
-  private readonly socket: Socket;
+  readonly socket: Socket;
+  /** Told of every command, also of one that comes again. */
+  onCommand: (command: { id: string; payload: string }) => void = () => {};
 
   private constructor(
     url: string,
     readonly id: string,
+    readonly name: string,
     private readonly key: KeyObject,
+    options: ConnectOptions,
   ) {
     this.socket = createSocket({
       url,
       connectionParams: () => ({ agent: { id, assertion: this.assertion() } }),
       random: () => 0.1,
+      ...options,
     });
   }
 
-  static async enrol(client: Client, url: string, name: string): Promise<SimulatedAgent> {
+  static async enrol(client: Client, url: string, name: string, options: ConnectOptions = {}): Promise<SimulatedAgent> {
     const { createEnrolmentToken } = await client.request(CreateEnrolmentTokenDocument, {
       input: { namePattern: name },
     });
@@ -51,7 +68,7 @@ export class SimulatedAgent {
         version: "simulated",
       },
     });
-    return new SimulatedAgent(url, unwrap(enrolAgent).agent!.id, privateKey);
+    return new SimulatedAgent(url, unwrap(enrolAgent).agent!.id, name, privateKey, options);
   }
 
   /** Holds a session until `close`, and goes on from the server's high-water mark after every reconnect. */
@@ -65,10 +82,11 @@ export class SimulatedAgent {
             if (agentSession.ackedEpoch === this.epoch && agentSession.ackedSeq)
               this.acknowledge(Number(agentSession.ackedSeq));
             resolve();
-            void this.flush();
+            for (const command of agentSession.commands) this.onCommand(command);
+            this.flush();
           },
-          error: () => setTimeout(() => void this.connect(), 200),
-          complete: () => void this.connect(),
+          error: () => this.reconnect(),
+          complete: () => this.reconnect(),
         },
       );
     });
@@ -77,7 +95,7 @@ export class SimulatedAgent {
   /** Appends to the spool and sends what is there; like a real agent it forgets only what was acknowledged. */
   report(results: Result[]): void {
     for (const result of results) this.spool.set(this.next++, result);
-    void this.flush();
+    this.flush();
   }
 
   /** Resolves with the next acknowledgement. */
@@ -90,30 +108,46 @@ export class SimulatedAgent {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.stop();
     await this.socket.close();
   }
 
-  private async flush(): Promise<void> {
-    if (this.sending) return;
-    this.sending = true;
-    try {
-      while (this.acked < this.reported) await this.sendOne();
-    } catch {
-      // The connection is gone; the next session message flushes again.
-    } finally {
-      this.sending = false;
+  private reconnect(): void {
+    if (!this.closed) setTimeout(() => void this.connect(), AGAIN_MS);
+  }
+
+  private flush(): void {
+    while (!this.closed && !this.failed && this.inFlight < this.window && this.sent < this.reported) {
+      const from = this.sent + 1;
+      this.sent = Math.min(this.reported, this.sent + BATCH);
+      this.inFlight++;
+      void this.deliver(from, this.sent);
     }
   }
 
-  private async sendOne(): Promise<void> {
-    const from = this.acked + 1;
-    const results = Array.from(
-      { length: Math.min(100, this.reported - this.acked) },
-      (_, i) => this.spool.get(from + i)!,
-    );
+  /** When one fails, everything behind the last acknowledged result is sent again, once what is under way has ended. */
+  private async deliver(from: number, to: number): Promise<void> {
+    await this.send(from, to).catch(() => {
+      this.failed = true;
+    });
+    this.inFlight--;
+    if (!this.failed) this.flush();
+    else if (this.inFlight === 0) setTimeout(() => this.startOver(), AGAIN_MS);
+  }
+
+  private startOver(): void {
+    this.failed = false;
+    this.sent = this.acked;
+    this.flush();
+  }
+
+  private async send(from: number, to: number): Promise<void> {
+    const results = Array.from({ length: to - from + 1 }, (_, i) => this.spool.get(from + i));
+    // Acknowledged meanwhile, by the first message of a new session.
+    if (results.includes(undefined)) throw new Error(`${from} to ${to} is not there any more`);
     const { reportResults } = await this.socket.execute(ReportResultsDocument, {
-      batch: encodeResultBatch({ epoch: this.epoch, from, results, gaps: [] }),
+      batch: encodeResultBatch({ epoch: this.epoch, from, results: results as Result[], gaps: [] }),
     });
     this.acknowledge(Number(reportResults.ackedSeq));
   }

@@ -5,7 +5,9 @@ import { random as chance } from "./ids.js";
 import { type OutputChunk, type OutputOptions, remediationOutput } from "./remediation-output.js";
 import { createSocket, type SocketOptions } from "./socket.js";
 
-export interface ClientOptions extends HttpOptions, Pick<SocketOptions, "webSocketImpl" | "random" | "onState"> {}
+export interface ClientOptions
+  extends HttpOptions,
+    Pick<SocketOptions, "webSocketImpl" | "random" | "keepAliveMs" | "onState"> {}
 
 export interface Client extends Http {
   unwrap: typeof unwrap;
@@ -26,10 +28,11 @@ export interface Client extends Http {
 }
 
 /** Everything a program needs to work with a Poppo Ops server; the socket opens with the first loop. */
-export function createClient({ random = chance, webSocketImpl, onState, ...options }: ClientOptions): Client {
+export function createClient(given: ClientOptions): Client {
+  const { random = chance, webSocketImpl, keepAliveMs, onState, ...options } = given;
   const { url, token } = options;
   const connectionParams = () => (token ? { authorization: `Bearer ${token}` } : {});
-  const socket = createSocket({ url, connectionParams, webSocketImpl, random, onState });
+  const socket = createSocket({ url, connectionParams, webSocketImpl, random, keepAliveMs, onState });
   return {
     ...createHttp(options),
     unwrap,

@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Client,
+  CreateProbeDocument,
+  createClient,
+  RaiseIncidentDocument,
+  type SocketOptions,
+  unwrap,
+} from "@poppo-ops/client";
+import type { Result } from "@poppo-ops/plugins/wire";
+import { expect } from "vitest";
+import { DatabaseRecord } from "./database-record.js";
+import { EventRecorder } from "./event-recorder.js";
+import { ADMIN_TOKEN } from "./server-process.js";
+import { SimulatedAgent } from "./simulated-agent.js";
+
+/** What one agent may have reported and not heard of. */
+const UNACKNOWLEDGED = 1000;
+const AT_ONCE = 20;
+/** Of as many agents in a round one changes its state. */
+const CHANGING = 20;
+/** Of as many subscribers one follows everything, the others incidents only. */
+const CURIOUS = 20;
+
+export interface CrowdOptions extends Pick<SocketOptions, "random" | "keepAliveMs"> {
+  agents: number;
+  subscribers: number;
+  /** Between two batches of one agent. */
+  everyMs: number;
+  /** Results in a batch. */
+  batch: number;
+}
+
+interface Place {
+  url: string;
+  client: Client;
+  database: { url: string };
+}
+
+/** Many agents that report and many subscribers that listen, and what they must have been told in the end. */
+export class Crowd implements AsyncDisposable {
+  readonly agents: SimulatedAgent[] = [];
+  readonly recorders: EventRecorder[] = [];
+  private readonly clients: Client[] = [];
+  private readonly stopping = new AbortController();
+  private reporting: Promise<void> = Promise.resolve();
+  private markers = 0;
+
+  private constructor(
+    private readonly place: Place,
+    private readonly options: CrowdOptions,
+    readonly record: DatabaseRecord,
+    private readonly begin: string,
+    readonly probeId: string,
+  ) {}
+
+  /** Everybody is enrolled and connected, and results and events flow. */
+  static async gather(place: Place, options: CrowdOptions): Promise<Crowd> {
+    const { createProbe } = await place.client.request(CreateProbeDocument, {
+      input: { name: "load", kind: "system.load", interval: "10s", rules: { attempts: 1, recoveries: 1 } },
+    });
+    const record = DatabaseRecord.open(place.database.url);
+    const crowd = new Crowd(place, options, record, await record.cursor(), unwrap(createProbe).probe!.id);
+    for (let i = 0; i < options.agents; i += AT_ONCE) await crowd.enrol(i, Math.min(options.agents, i + AT_ONCE));
+    for (let i = 0; i < options.subscribers; i++) crowd.subscribe(i);
+    await Promise.all(crowd.agents.map((agent) => agent.connect()));
+    crowd.reporting = crowd.report(crowd.stopping.signal);
+    return crowd;
+  }
+
+  /** Every subscriber hears of something that happens now. */
+  async everybodyHears(withinMs: number): Promise<void> {
+    const title = `marker ${++this.markers}`;
+    const { raiseIncident } = await this.place.client.request(RaiseIncidentDocument, {
+      input: { title, severity: "P3" },
+    });
+    const { id } = unwrap(raiseIncident).incident!;
+    await Promise.all(this.recorders.map((r) => r.find(title, ({ incidentId }) => incidentId === id, withinMs)));
+  }
+
+  /** And every agent is acknowledged something that it reports now. */
+  async everybodyIsServed(withinMs: number): Promise<void> {
+    const marks = this.agents.map(({ reported }) => reported);
+    await this.everybodyHears(withinMs);
+    await expect
+      .poll(() => this.agents.filter(({ acked }, i) => acked <= marks[i]!).length, { timeout: withinMs, interval: 50 })
+      .toBe(0);
+  }
+
+  /** Nobody reports any more, and everything is acknowledged. */
+  async quiet(withinMs: number): Promise<void> {
+    this.stopping.abort();
+    await this.reporting;
+    await expect
+      .poll(() => this.agents.filter(({ acked, reported }) => acked < reported).length, { timeout: withinMs })
+      .toBe(0);
+  }
+
+  /** Every result and every event reached its place once, and no agent was called down. */
+  async expectNothingLost(): Promise<void> {
+    await this.record.expectResultsOnce(this.agents);
+    await this.record.expectWholeLog(this.begin, this.recorders);
+    expect(await this.record.query("SELECT summary FROM events WHERE type = 'agent.down'")).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopping.abort();
+    await this.reporting;
+    await Promise.all(this.recorders.map((recorder) => recorder[Symbol.asyncDispose]()));
+    await Promise.all([...this.clients, ...this.agents].map((peer) => peer.close()));
+    await this.record[Symbol.asyncDispose]();
+  }
+
+  private async enrol(from: number, to: number): Promise<void> {
+    const { client, url } = this.place;
+    const names = Array.from({ length: to - from }, (_, i) => `agent-${from + i}`);
+    this.agents.push(
+      ...(await Promise.all(names.map((name) => SimulatedAgent.enrol(client, url, name, this.options)))),
+    );
+  }
+
+  private subscribe(number: number): void {
+    const { random, keepAliveMs } = this.options;
+    const client = createClient({ url: this.place.url, token: ADMIN_TOKEN, random, keepAliveMs });
+    this.clients.push(client);
+    const filter = number % CURIOUS === 0 ? undefined : { types: ["incident.*"] };
+    this.recorders.push(new EventRecorder(client, this.begin, filter));
+  }
+
+  private async report(signal: AbortSignal): Promise<void> {
+    for (let round = 0; !signal.aborted; round++) {
+      this.agents.forEach((agent, i) => {
+        if (agent.reported - agent.acked < UNACKNOWLEDGED) agent.report(this.batchOf(i, round));
+      });
+      await sleep(this.options.everyMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  private batchOf(agent: number, round: number): Result[] {
+    const isItsTurn = (agent + (round >> 1)) % CHANGING === 0;
+    const status = isItsTurn && round % 2 === 0 ? "CRIT" : "OK";
+    return Array.from({ length: this.options.batch }, (_, item) => ({
+      probeId: this.probeId,
+      item: `thing-${item}`,
+      at: Date.now(),
+      durationMs: 1,
+      status: item === 0 ? status : "OK",
+      summary: `it is ${status}`,
+      metrics: { value: [round, "1"] },
+      evidence: null,
+    }));
+  }
+}

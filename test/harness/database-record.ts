@@ -1,0 +1,58 @@
+import pg from "pg";
+import { expect } from "vitest";
+import type { EventRecorder } from "./event-recorder.js";
+import type { SimulatedAgent } from "./simulated-agent.js";
+
+/** What the database holds, read beside the product: the measure of what agents and subscribers were told. */
+export class DatabaseRecord implements AsyncDisposable {
+  private constructor(private readonly pool: pg.Pool) {}
+
+  static open(url: string): DatabaseRecord {
+    const pool = new pg.Pool({ connectionString: url, max: 2 });
+    pool.on("error", () => {});
+    return new DatabaseRecord(pool);
+  }
+
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return (await this.pool.query<Row>(text, values)).rows;
+  }
+
+  /** Where the event log stands now, as a cursor. */
+  async cursor(): Promise<string> {
+    const [head] = await this.query<{ epoch: string; head: string }>("SELECT epoch, head FROM event_head");
+    return Buffer.from(`v1:${head!.epoch}:${head!.head}`).toString("base64url");
+  }
+
+  /** Every result these agents reported is stored, once. */
+  async expectResultsOnce(agents: SimulatedAgent[]): Promise<void> {
+    const stored = await this.query<{ agent: string; rows: number; seqs: number; last: number }>(
+      `SELECT agent_id AS agent, count(*)::int AS rows, count(DISTINCT seq)::int AS seqs, max(seq)::int AS last
+       FROM probe_results GROUP BY agent_id`,
+    );
+    expect(new Map(stored.map((row) => [row.agent, row]))).toEqual(
+      new Map(agents.map(({ id, reported }) => [id, { agent: id, rows: reported, seqs: reported, last: reported }])),
+    );
+  }
+
+  /** The log has no hole after `cursor`, and each subscriber saw what its filter lets through, once and in order. */
+  async expectWholeLog(cursor: string, recorders: EventRecorder[]): Promise<void> {
+    const from = seqOf(cursor);
+    const log = await this.query<{ seq: number; type: string }>(
+      "SELECT seq::int, type FROM events WHERE seq > $1 ORDER BY seq",
+      [from],
+    );
+    expect(log.map(({ seq }) => seq)).toEqual(log.map((_, i) => from + 1 + i));
+    for (const recorder of recorders) {
+      const types = recorder.filter?.types?.map((type) => type.replace(/\*$/, ""));
+      const visible = types ? log.filter(({ type }) => types.some((start) => type.startsWith(start))) : log;
+      const seen = recorder.events.map(({ cursor: at, type }) => ({ seq: seqOf(at), type }));
+      expect(seen).toEqual(visible.slice(0, seen.length));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+const seqOf = (cursor: string): number => Number(Buffer.from(cursor, "base64url").toString().split(":")[2]);
