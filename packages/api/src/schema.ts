@@ -5,6 +5,7 @@ import { ViewerResolver } from "./access/viewer.resolver.js";
 import { AgentResolver } from "./agents/agent.resolver.js";
 import { PluginResolver } from "./agents/plugin.resolver.js";
 import { ProbeResolver } from "./agents/probe.resolver.js";
+import { ProbeResultResolver } from "./agents/probe-result.resolver.js";
 import { ProbeStateResolver } from "./agents/probe-state.resolver.js";
 import { ReportResolver } from "./agents/report.resolver.js";
 import { EventResolver } from "./events/event.resolver.js";
@@ -29,6 +30,7 @@ export async function buildSchema(): Promise<GraphQLSchema> {
       IntegrationResolver,
       AgentResolver,
       ProbeResolver,
+      ProbeResultResolver,
       ProbeStateResolver,
       PluginResolver,
       ReportResolver,

@@ -12,7 +12,7 @@ import { probeById } from "./probe.query.js";
 import type { ProbeRow, ProbeStateRow } from "./probe.table.js";
 import { Probe } from "./probe.type.js";
 import { findProbeStates } from "./probe-state.query.js";
-import { Metric, ProbeState, ProbeStateConnection, ProbeStateFilter } from "./probe-state.type.js";
+import { Metric, metricsOf, ProbeState, ProbeStateConnection, ProbeStateFilter } from "./probe-state.type.js";
 
 @Resolver(() => ProbeState)
 export class ProbeStateResolver {
@@ -39,7 +39,7 @@ export class ProbeStateResolver {
 
   @FieldResolver(() => [Metric], { description: "What was measured." })
   async metrics(@Root() { metrics }: ProbeStateRow): Promise<Metric[]> {
-    return Object.entries(metrics ?? {}).map(([name, [value, unit]]) => ({ name, value, unit }));
+    return metricsOf(metrics);
   }
 
   @FieldResolver(() => Incident, { nullable: true, description: "The incident its problem raised." })

@@ -1,4 +1,4 @@
-import type { OutcomeStatus } from "@poppo-ops/plugins/wire";
+import type { Metrics, OutcomeStatus } from "@poppo-ops/plugins/wire";
 import { Field, Float, ID, InputType, ObjectType } from "type-graphql";
 import { connectionOf } from "../graphql/connection.js";
 import { OutcomeStatusEnum } from "../graphql/enums.js";
@@ -27,6 +27,9 @@ export class Metric {
   @Field(() => Float) value!: number;
   @Field(() => String) unit!: string;
 }
+
+export const metricsOf = (metrics: Metrics | null): Metric[] =>
+  Object.entries(metrics ?? {}).map(([name, [value, unit]]) => ({ name, value, unit }));
 
 @InputType({ description: "Every condition given must hold." })
 export class ProbeStateFilter implements ProbeStateConditions {

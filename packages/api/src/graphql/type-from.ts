@@ -55,6 +55,7 @@ function columnType(column: Column): FieldType {
       return Int;
     case "PgBigInt53":
       return BigIntText;
+    case "PgReal":
     case "PgDoublePrecision":
       return Float;
     case "PgTimestamp":

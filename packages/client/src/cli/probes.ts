@@ -10,6 +10,7 @@ import { action } from "./cli.js";
 import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { readProbeFile } from "./probe-file.js";
 import { stateTable } from "./probe-view.js";
+import { historyCommand } from "./probes-history.js";
 import { runCommand } from "./probes-run.js";
 import { list } from "./words.js";
 
@@ -18,6 +19,7 @@ export const probesCommand = (): Command =>
     .description("what is watched")
     .addCommand(listCommand())
     .addCommand(runCommand())
+    .addCommand(historyCommand())
     .addCommand(createCommand());
 
 function listCommand(): Command {

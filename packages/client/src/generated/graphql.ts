@@ -254,6 +254,18 @@ export type PolicyMode =
   | 'AUTOMATIC';
 
 /** Every condition given must hold. */
+export type ProbeResultFilter = {
+  agentIds?: Array<string | number> | null | undefined;
+  item?: string | null | undefined;
+  probeId: string | number;
+  /** An hour before `until` when absent. */
+  since?: string | null | undefined;
+  statuses?: Array<OutcomeStatus> | null | undefined;
+  /** Up to, and without, this moment; now when absent. */
+  until?: string | null | undefined;
+};
+
+/** Every condition given must hold. */
 export type ProbeStateFilter = {
   agentIds?: Array<string | number> | null | undefined;
   probeIds?: Array<string | number> | null | undefined;
@@ -821,6 +833,15 @@ export type RunProbeMutationVariables = Exact<{
 
 
 export type RunProbeMutation = { runProbe: { commandId: string | null, userErrors: Array<{ code: string, field: string | null, message: string }> } };
+
+export type ProbeResultsQueryVariables = Exact<{
+  filter: ProbeResultFilter;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type ProbeResultsQuery = { probeResults: { totalCount: number, nodes: Array<{ at: string, item: string, status: OutcomeStatus, summary: string, durationMs: number, agent: { id: string, name: string }, metrics: Array<{ name: string, value: number, unit: string }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type ProcessingFieldsFragment = { paused: boolean, reason: string | null, owner: string | null, since: string | null, until: string | null };
 
@@ -2932,6 +2953,33 @@ export const RunProbeDocument = new TypedDocumentString(`
   field
   message
 }`) as unknown as TypedDocumentString<RunProbeMutation, RunProbeMutationVariables>;
+export const ProbeResultsDocument = new TypedDocumentString(`
+    query ProbeResults($filter: ProbeResultFilter!, $first: Int!, $after: String) {
+  probeResults(filter: $filter, first: $first, after: $after) {
+    nodes {
+      at
+      agent {
+        id
+        name
+      }
+      item
+      status
+      summary
+      durationMs
+      metrics {
+        name
+        value
+        unit
+      }
+    }
+    totalCount
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProbeResultsQuery, ProbeResultsQueryVariables>;
 export const ProcessingDocument = new TypedDocumentString(`
     query Processing {
   processing {
