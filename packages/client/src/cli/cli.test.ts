@@ -299,7 +299,46 @@ describe("agents and probes", () => {
   });
 });
 
+describe("history", () => {
+  test("shows what a probe has seen, of the agent, status and time that are named", async () => {
+    roots.probe = () => probe();
+    roots.agent = () => agent();
+    roots.probeResults = () =>
+      connection([{ ...probeState({ status: "WARN" }), at: "2026-01-01T00:00:00Z", durationMs: 12.4 }]);
+    const args = ["--agent", "web-1", "--status", "warn", "--since", "2026-01-01"];
+    const { stdout, code } = await poppo(["probes", "history", "disks", ...args]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ago +web-1 +\/ +WARN +12 ms +\/ is 97% full/);
+    expect(server.asked("ProbeResults")[0]!.variables).toEqual({
+      filter: { probeId: id(600), agentIds: [id(500)], statuses: ["WARN"], since: "2026-01-01T00:00:00.000Z" },
+      first: 50,
+    });
+    expect(await poppo(["probes", "history", "disks", "--since", "soon"])).toMatchObject({ code: 2 });
+  });
+
+  test("delete finds a probe by its name", async () => {
+    roots.probe = () => probe();
+    roots.deleteProbe = () => ({ deletedId: id(600), userErrors: [] });
+    expect(await poppo(["probes", "delete", "disks"])).toMatchObject({ code: 0, stdout: "Deleted disks.\n" });
+    expect(server.asked("DeleteProbe")[0]!.variables).toEqual({ input: { id: id(600) } });
+  });
+});
+
 describe("remediations", () => {
+  test("a run is named by its id, or by its incident's number for the newest one", async () => {
+    roots.incident = ({ number }: { number: number }) => (number === 12 ? incident(12) : null);
+    roots.remediationRuns = () => connection([run()]);
+    roots.cancelRemediation = () => ({ run: run({ status: "CANCELLED" }), userErrors: [] });
+    expect(await poppo(["remediations", "cancel", "12"])).toMatchObject({ code: 0 });
+    expect(server.asked("RemediationRuns")[0]!.variables).toEqual({ filter: { incidentIds: [id(12)] }, first: 1 });
+    expect(server.asked("CancelRemediation")[0]!.variables).toEqual({ input: { id: id(700) } });
+    expect(await poppo(["remediations", "show", "13"])).toMatchObject({ code: 5 });
+    expect(await poppo(["remediations", "logs", "web"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('"web" is no remediation run: write its id'),
+    });
+  });
+
   test("approve says how to follow", async () => {
     roots.approveRemediation = () => ({ run: run({ status: "QUEUED" }), userErrors: [] });
     const { stdout } = await poppo(["remediations", "approve", id(700), "-m", "ok"]);

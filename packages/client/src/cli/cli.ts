@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { type Client, createClient } from "../client.js";
+import { type Client, type ClientOptions, createClient } from "../client.js";
 import type { SocketState } from "../connection.js";
 import { now } from "./clock.js";
 import { readCredentials } from "./credentials.js";
-import { CliError, EXIT } from "./failure.js";
+import { CliError, EXIT, usage } from "./failure.js";
 import { createOutput, type Output } from "./output.js";
 
 /** Options every command takes. */
@@ -50,10 +50,18 @@ async function openCli(options: GlobalOptions, signal: AbortSignal): Promise<Cli
   // A saved token belongs to the server it was saved for; another server must not learn it.
   const token = options.token ?? (!saved.url || sameServer(url, saved.url) ? saved.token : undefined);
   const remark = (text: string) => void (process.stderr.isTTY && process.stderr.write(`${text}\n`));
-  const client = createClient({ url, token, onState: tellReconnects(remark) });
+  const client = connect({ url, token, onState: tellReconnects(remark) });
   const request: Client["request"] = (document, variables, { signal: own = signal } = {}) =>
     client.request(document, variables, { signal: own });
   return { client: { ...client, request }, url, out: outputFor(options), signal, remark };
+}
+
+function connect(options: ClientOptions): Client {
+  try {
+    return createClient(options);
+  } catch (error) {
+    throw usage((error as Error).message, "Correct --url or POPPO_URL.");
+  }
 }
 
 export const outputFor = ({ json = false, color }: GlobalOptions): Output =>

@@ -45,7 +45,7 @@ function listCommand(): Command {
       ),
     )
     .addOption(new Option("--severity <severity...>", "P0, P1, P2, P3").argParser(oneOrMore(SEVERITIES)))
-    .option("--search <text>", "words in title or description");
+    .option("--search <text>", "part of the title, in any case");
   for (const option of pagingOptions()) command.addOption(option);
   return command
     .addHelpText(

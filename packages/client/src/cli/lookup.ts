@@ -1,7 +1,13 @@
 import type { Client } from "../client.js";
-import { AgentDocument, IntegrationDocument, ProbeDocument, ServiceDocument } from "../generated/graphql.js";
-import { notFound } from "./failure.js";
-import { isId } from "./incident-reference.js";
+import {
+  AgentDocument,
+  IntegrationDocument,
+  ProbeDocument,
+  RemediationRunsDocument,
+  ServiceDocument,
+} from "../generated/graphql.js";
+import { notFound, usage } from "./failure.js";
+import { incidentId, isId } from "./incident-reference.js";
 
 /** People name things; the API wants ids. */
 export async function agentId(client: Client, given: string): Promise<string> {
@@ -30,4 +36,17 @@ export async function integrationId(client: Client, given: string): Promise<stri
   const { integration } = await client.request(IntegrationDocument, { name: given });
   if (!integration) throw notFound(`integration "${given}"`, "See `poppo-ops integrations list`.");
   return integration.id;
+}
+
+/** What `<run>` takes: nobody types 36 characters at night, so the number of the incident stands for its newest run. */
+export const RUN_ARGUMENT = "id, or the number of an incident for its newest run";
+
+export async function runId(client: Client, given: string): Promise<string> {
+  if (isId(given)) return given;
+  if (!/^#?\d+$/.test(given))
+    throw usage(`"${given}" is no remediation run: write its id, or the number of its incident for the newest one.`);
+  const filter = { incidentIds: [await incidentId(client, given)] };
+  const { nodes } = (await client.request(RemediationRunsDocument, { filter, first: 1 })).remediationRuns;
+  if (!nodes[0]) throw notFound(`remediation run of incident ${given}`, "See `poppo-ops remediations list`.");
+  return nodes[0].id;
 }

@@ -2,11 +2,13 @@ import { Command } from "commander";
 import { unwrap } from "../error.js";
 import {
   CreateProbeDocument,
+  DeleteProbeDocument,
   type ProbeFieldsFragment,
   ProbeStatesDocument,
   ProbesDocument,
 } from "../generated/graphql.js";
 import { action } from "./cli.js";
+import { probeId } from "./lookup.js";
 import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { readProbeFile } from "./probe-file.js";
 import { stateTable } from "./probe-view.js";
@@ -20,7 +22,8 @@ export const probesCommand = (): Command =>
     .addCommand(listCommand())
     .addCommand(runCommand())
     .addCommand(historyCommand())
-    .addCommand(createCommand());
+    .addCommand(createCommand())
+    .addCommand(deleteCommand());
 
 function listCommand(): Command {
   const command = new Command("list")
@@ -94,5 +97,18 @@ const createCommand = (): Command =>
           out.say(`Created ${probe!.name} (${probe!.kind}, every ${probe!.interval}).`);
         }
         if (out.json) out.document(created);
+      }),
+    );
+
+const deleteCommand = (): Command =>
+  new Command("delete")
+    .description("stop watching: the probe goes, and its open incidents are resolved")
+    .argument("<probe>", "name or id")
+    .action(
+      action<[string]>(async ({ client, out }, _options, given) => {
+        const input = { id: await probeId(client, given) };
+        const { deletedId } = unwrap((await client.request(DeleteProbeDocument, { input })).deleteProbe);
+        if (out.json) return out.document({ deletedId });
+        out.say(`Deleted ${given}.`);
       }),
     );

@@ -18,7 +18,7 @@ Examples:
   poppo-ops up
   poppo-ops incidents list --severity P0,P1
   poppo-ops incidents ack 12 13
-  poppo-ops remediations logs -f <run>
+  poppo-ops remediations logs -f 12
 `;
 
 /** The whole command line. Errors are thrown, not printed: main words them. */

@@ -3,6 +3,7 @@ import { RemediationRunDocument, RemediationRunOutputDocument, type RunStatus } 
 import type { OutputChunk } from "../remediation-output.js";
 import { action, type Cli } from "./cli.js";
 import { CliError, EXIT, notFound } from "./failure.js";
+import { RUN_ARGUMENT, runId } from "./lookup.js";
 import { printableLines } from "./output.js";
 
 const PAGE = 200;
@@ -10,11 +11,12 @@ const PAGE = 200;
 export const logsCommand = (): Command =>
   new Command("logs")
     .description("a run's output")
-    .argument("<run>", "id")
+    .argument("<run>", RUN_ARGUMENT)
     .option("-f, --follow", "go on until the run ends; exit 1 unless it succeeded")
-    .addHelpText("after", "\nExample:\n  poppo-ops remediations logs -f <run>")
+    .addHelpText("after", "\nExample:\n  poppo-ops remediations logs -f 12")
     .action(
-      action<[string], { follow?: boolean }>(async (cli, { follow }, id) => {
+      action<[string], { follow?: boolean }>(async (cli, { follow }, given) => {
+        const id = await runId(cli.client, given);
         const write = writer(cli);
         if (!follow) return readOut(cli, id, write);
         for await (const chunk of cli.client.remediationOutput(id, { signal: cli.signal })) write(chunk);

@@ -13,7 +13,7 @@ import {
 import { action, type Cli } from "./cli.js";
 import { notFound, usage } from "./failure.js";
 import { incidentId } from "./incident-reference.js";
-import { agentId, probeId } from "./lookup.js";
+import { agentId, probeId, RUN_ARGUMENT, runId } from "./lookup.js";
 import { more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { logsCommand } from "./remediations-logs.js";
 import { runTable, showRun } from "./run-view.js";
@@ -42,9 +42,9 @@ export const remediationsCommand = (): Command =>
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(requestCommand())
-    .addCommand(decision("approve", "let a run that waits for approval begin", "-m, --reason <text>", approve))
-    .addCommand(decision("reject", "refuse a run that waits for approval", "-m, --reason <text>", reject))
-    .addCommand(decision("cancel", "stop a run", "-m, --reason <text>", cancel))
+    .addCommand(decision("approve", "let a run that waits for approval begin", "seen and agreed", approve))
+    .addCommand(decision("reject", "refuse a run that waits for approval", "it is being moved", reject))
+    .addCommand(decision("cancel", "stop a run", "wrong host", cancel))
     .addCommand(logsCommand());
 
 function listCommand(): Command {
@@ -74,9 +74,10 @@ function listCommand(): Command {
 const showCommand = (): Command =>
   new Command("show")
     .description("one run: what, why, preview, result")
-    .argument("<run>", "id")
+    .argument("<run>", RUN_ARGUMENT)
     .action(
-      action<[string]>(async ({ client, out }, _options, id) => {
+      action<[string]>(async ({ client, out }, _options, given) => {
+        const id = await runId(client, given);
         const { remediationRun } = await client.request(RemediationRunDocument, { id });
         if (!remediationRun) throw notFound(`remediation run ${id}`, "See `poppo-ops remediations list`.");
         if (out.json) out.document(remediationRun);
@@ -129,15 +130,15 @@ const reject: Decide = async ({ client }, input) =>
 const cancel: Decide = async ({ client }, input) =>
   unwrap((await client.request(CancelRemediationDocument, { input })).cancelRemediation).run!;
 
-const decision = (name: string, description: string, reason: string, decide: Decide): Command =>
+const decision = (name: string, description: string, because: string, decide: Decide): Command =>
   new Command(name)
     .description(description)
-    .argument("<run>", "id")
-    .option(reason, "why, for the audit log")
-    .addHelpText("after", `\nExample:\n  poppo-ops remediations ${name} <run> -m "seen and agreed"`)
+    .argument("<run>", RUN_ARGUMENT)
+    .option("-m, --reason <text>", "why, for the audit log")
+    .addHelpText("after", `\nExample:\n  poppo-ops remediations ${name} 12 -m "${because}"`)
     .action(
-      action<[string], { reason?: string }>(async (cli, options, id) =>
-        tell(cli, await decide(cli, { id, reason: options.reason })),
+      action<[string], { reason?: string }>(async (cli, { reason }, given) =>
+        tell(cli, await decide(cli, { id: await runId(cli.client, given), reason })),
       ),
     );
 
