@@ -173,6 +173,17 @@ describe("what people do", () => {
     expect((await eventsOf(id)).at(-1)!.type).toBe("incident.woken");
   });
 
+  test("a merge into a milder incident leaves the worst severity, and says so", async () => {
+    const { incident: into } = await raise({ severity: "P2" });
+    const { incident: worse } = await raise({ severity: "P0" });
+    const { incident } = await service.mergeIncidents(app.as("RESPONDER"), { intoId: into.id, fromIds: [worse.id] });
+    expect(incident).toMatchObject({ severity: "P0", peakSeverity: "P0" });
+    expect((await eventsOf(into.id)).at(-1)).toMatchObject({
+      ...{ type: "incident.severity_changed", severity: "P0" },
+      payload: { from: "P2", to: "P0", reason: "merge" },
+    });
+  });
+
   test("a merge that is refused changes nothing", async () => {
     const into = await givenIncident(app, "TRIGGERED");
     const open = await givenIncident(app, "TRIGGERED");

@@ -55,7 +55,7 @@ export const acknowledgeIncident = command({
 
 export const acknowledgeIncidents = command({
   permission: "incident:respond",
-  input: z.object({ ids: z.array(id).min(1).max(500), resolution: reason }),
+  input: z.object({ ids: z.array(id).min(1).max(500) }),
   run: (act, { ids }) =>
     changeMany(act, ids, "acknowledge", acknowledged(act), "ids", (incident) =>
       act.emit({
@@ -217,8 +217,11 @@ export const mergeIncidents = command({
     if (refusals[0]) throw refusals[0];
     // What had been merged into one of them follows, so that every merged incident points at an open one.
     await act.db.update(incidents).set({ mergedIntoId: intoId }).where(inArray(incidents.mergedIntoId, fromIds));
+    // What was P0 a moment ago does not become P2 by being found in better company.
+    const severity = [into, ...from].map((row) => row.severity).sort()[0]!;
     const incident = await change(act, intoId, "edit", {
       duplicateCount: sql`${incidents.duplicateCount} + ${from.reduce((sum, row) => sum + row.duplicateCount + 1, 0)}`,
+      severity,
       peakSeverity: [into, ...from].map((row) => row.peakSeverity).sort()[0]!,
       firstSeenAt: new Date(Math.min(...[into, ...from].map((row) => row.firstSeenAt.getTime()))),
       lastSeenAt: new Date(Math.max(...[into, ...from].map((row) => row.lastSeenAt.getTime()))),
@@ -229,6 +232,13 @@ export const mergeIncidents = command({
       ...about(incident),
       payload: { fromIds },
     });
+    if (severity !== into.severity)
+      act.emit({
+        type: "incident.severity_changed",
+        summary: `Severity ${into.severity} → ${severity}: of what was merged into it`,
+        ...about(incident),
+        payload: { from: into.severity, to: severity, reason: "merge" },
+      });
     return { incident };
   },
 });
