@@ -7,6 +7,7 @@ import type { Metrics } from "./metrics.js";
 import { authorise, type Permission } from "./permissions.js";
 import { storableJson } from "./storable.js";
 import type { Severity } from "./vocabulary.js";
+import { wordIssue } from "./word-issue.js";
 
 export interface NewEvent {
   /** `<noun>.<past verb>`: `incident.acknowledged`. */
@@ -117,7 +118,7 @@ export function parseInput<Input extends z.ZodObject>(schema: Input, raw: unknow
     return message ? [{ field, message }] : [];
   });
   if (unstorable.length > 0) throw badInput(unstorable);
-  const parsed = schema.safeParse(given);
+  const parsed = schema.safeParse(given, { error: wordIssue });
   if (parsed.success) return parsed.data;
   throw badInput(parsed.error.issues.map((issue) => ({ field: issue.path.join(".") || null, message: issue.message })));
 }

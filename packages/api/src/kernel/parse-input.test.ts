@@ -8,6 +8,9 @@ const schema = z.object({
   note: z.string().optional(),
   assignee: z.string().nullable(),
   count: z.number().int().min(1).default(3),
+  id: z.uuid().optional(),
+  ids: z.array(z.string()).max(2).optional(),
+  mode: z.enum(["ON", "OFF"]).optional(),
   evidence: z.unknown().optional(),
   labels: z.record(z.string(), z.string()).optional(),
 });
@@ -42,6 +45,18 @@ test("every field that is wrong is named, with its reason", () => {
   const fields = refusal({ title: "much too long a title", assignee: 7, count: 0 });
   expect(fields.map((f) => f.field)).toEqual(["title", "assignee", "count"]);
   expect(fields.every((f) => f.message.length > 0)).toBe(true);
+});
+
+test.each([
+  ["text that is empty", { title: " " }, "It is empty."],
+  ["text that is too long", { title: "twelve chars" }, "It has 12 characters; at most 10 are allowed."],
+  ["a number that is too small", { count: 0 }, "It is 0; at least 1 is allowed."],
+  ["what is no id", { id: "x" }, '"x" is no id; ids are UUIDs.'],
+  ["a list that is too long", { ids: ["a", "b", "c"] }, "It has 3 entries; at most 2 are allowed."],
+  ["a word that is none of those allowed", { mode: "auto" }, '"auto" is not allowed; allowed: ON, OFF.'],
+])("%s is refused with its value and what is allowed", (_what, wrong, message) => {
+  const all = { title: "a", assignee: null, ...wrong };
+  expect(refusal(all)).toEqual([{ field: Object.keys(wrong)[0], message }]);
 });
 
 test.each([
