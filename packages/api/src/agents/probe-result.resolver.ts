@@ -14,7 +14,8 @@ import { Metric, metricsOf, ProbeState, ProbeStateFilter } from "./probe-state.t
 @Resolver(() => ProbeResult)
 export class ProbeResultResolver {
   @Query(() => ProbeResultConnection, {
-    description: "What a probe has seen, newest first: of the last hour unless `since` says otherwise, kept for 48 hours.",
+    description:
+      "What a probe has seen, newest first: of the last hour unless `since` says otherwise, kept for 48 hours.",
   })
   @Requires("read")
   async probeResults(

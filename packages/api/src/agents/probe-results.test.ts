@@ -75,15 +75,24 @@ test("a live reader is told where things stand and then only what is new, also b
     result(probeId, "OK", now - 3000),
   );
   const id = socket.subscribe(LIVE, { filter: { probeIds: [watched] } });
-  await expect.poll(() => pagesOf(socket, id).flat()).toMatchObject([
-    { item: "/", status: "OK", probe: { name: "disk" }, incident: null },
-    { item: "/var", status: "OK", incident: null },
-  ]);
-  await report(result(watched, "CRIT", now - 2000, { item: "/var", summary: "full" }), result(probeId, "OK", now - 2000));
+  await expect
+    .poll(() => pagesOf(socket, id).flat())
+    .toMatchObject([
+      { item: "/", status: "OK", probe: { name: "disk" }, incident: null },
+      { item: "/var", status: "OK", incident: null },
+    ]);
+  await report(
+    result(watched, "CRIT", now - 2000, { item: "/var", summary: "full" }),
+    result(probeId, "OK", now - 2000),
+  );
   await expect
     .poll(() => pagesOf(socket, id).at(-1), { timeout: 5000 })
     .toMatchObject([{ item: "/var", status: "CRIT", summary: "full", incident: { severity: "P1" } }]);
-  expect(pagesOf(socket, id).flat().filter(({ item }) => item === "/")).toHaveLength(1);
+  expect(
+    pagesOf(socket, id)
+      .flat()
+      .filter(({ item }) => item === "/"),
+  ).toHaveLength(1);
 });
 
 test("what a probe is called now is told, not what it was called when the reader came", async () => {

@@ -1,21 +1,30 @@
-import { explainConfigError } from "@poppo-ops/plugins";
-import { findProbe, findRemediation, probeKinds, remediationKinds } from "@poppo-ops/plugins/manifests";
-import type { z } from "zod";
+import { didYouMean, explainConfigError } from "@poppo-ops/plugins";
+import { findProbe, findRemediation, manifests, probeKinds, remediationKinds } from "@poppo-ops/plugins/manifests";
+import { z } from "zod";
 import { badInput } from "../kernel/command.js";
 import { type SignalRules, signalRules } from "../signals/signal-rules.js";
+import { unknownKind } from "./unknown-kind.js";
 
-type Manifest = NonNullable<ReturnType<typeof findProbe>>;
+type Manifest = Pick<NonNullable<ReturnType<typeof findProbe>>, "config" | "intervalMs" | "timeoutMs">;
+
+/** A probe of a plugin that only agents have: its config is theirs to check. */
+const FOREIGN: Manifest = { config: z.record(z.string(), z.unknown()), intervalMs: 60_000, timeoutMs: 10_000 };
 
 /** @throws {AppError} BAD_INPUT listing the kinds there are */
 export function manifestOf(kind: string): Manifest {
   const manifest = findProbe(kind);
   if (manifest) return manifest;
+  if (isForeign(kind)) return FOREIGN;
   throw badInput([
-    {
-      field: "kind",
-      message: `There is no probe "${kind}"; there are ${probeKinds().join(", ")}. \`plugins\` describes them.`,
-    },
+    { field: "kind", message: `${unknownKind("probe", kind, probeKinds())} \`plugins\` describes them.` },
   ]);
+}
+
+/** `<plugin>.<probe>` of a plugin that is not built in, and whose name is no misspelt one of ours. */
+function isForeign(kind: string): boolean {
+  const plugin = /^([a-z][a-z0-9-]*)\.[a-z][\w.-]*$/i.exec(kind)?.[1];
+  const builtIn = Object.keys(manifests);
+  return plugin !== undefined && !builtIn.includes(plugin) && didYouMean(plugin, builtIn) === "";
 }
 
 /**
@@ -44,10 +53,7 @@ export function mergeRules(before: SignalRules | undefined, changes: Record<stri
 export function checkRemediation<Given extends { kind: string } | null | undefined>(remediation: Given): Given {
   if (remediation && !findRemediation(remediation.kind))
     throw badInput([
-      {
-        field: "remediation",
-        message: `There is no remediation "${remediation.kind}"; there are ${remediationKinds().join(", ")}.`,
-      },
+      { field: "remediation", message: unknownKind("remediation", remediation.kind, remediationKinds()) },
     ]);
   return remediation;
 }

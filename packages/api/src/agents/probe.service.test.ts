@@ -33,7 +33,14 @@ test("a probe needs a name and a kind; the plugin and the rules have defaults fo
 });
 
 test.each([
-  ["an unknown kind", { kind: "system.laod" }, "kind", /no probe "system\.laod"; there are .*system\.load/],
+  [
+    "an unknown kind",
+    { kind: "system.laod" },
+    "kind",
+    /no probe "system\.laod"; did you mean "system\.load"\? There are .*http\.check/,
+  ],
+  ["a misspelt plugin", { kind: "sytem.load" }, "kind", /did you mean "system\.load"\?/],
+  ["a kind without a plugin", { kind: "load" }, "kind", /no probe "load"/],
   ["the name of a built-in property", { kind: "system.constructor" }, "kind", /no probe/],
   [
     "a misspelt option",
@@ -47,7 +54,7 @@ test.each([
     "an unknown remediation",
     { remediation: { kind: "docker.reboot" } },
     "remediation",
-    /no remediation "docker\.reboot"; there are .*docker\.restart/,
+    /no remediation "docker\.reboot"; did you mean "docker\.restart"\? There are/,
   ],
   ["a duration that is none", { interval: "10 seconds" }, "interval", /is not a duration/],
   [
@@ -62,6 +69,18 @@ test.each([
   const { probe, userErrors } = await create(on, input);
   expect(probe).toBeNull();
   expect(userErrors).toMatchObject([{ field, message: expect.stringMatching(message) }]);
+});
+
+test("a probe of a plugin that only agents have is taken as it is, with a minute between two runs", async () => {
+  await using on = await testServer();
+  const config = { url: "redis://cache", keys: ["a"] };
+  const { probe, userErrors } = await create(on, { kind: "redis.ping", config });
+  expect(userErrors).toEqual([]);
+  expect(probe).toMatchObject({ interval: "1m", timeout: "10s" });
+  const agent = await connect(on, await testAgent(on, "host-a"));
+  await using _ = agent;
+  const { assignments } = await agent.open();
+  expect(assignments?.probes).toMatchObject([{ kind: "redis.ping", config }]);
 });
 
 test("a remediation may name the failing item where its input wants one", async () => {

@@ -1,7 +1,7 @@
 import type { RemediationManifest } from "@poppo-ops/plugins";
 import { redact } from "@poppo-ops/plugins";
 import { findRemediation, remediationKinds } from "@poppo-ops/plugins/manifests";
-import { AppError } from "../kernel/app-error.js";
+import { unknownKind } from "../agents/unknown-kind.js";
 import { badInput } from "../kernel/command.js";
 
 /** What would be done: a remediation with its input, checked, and the target it would touch. */
@@ -30,13 +30,7 @@ export function resolveRemedy(kind: string, given: unknown): Remedy {
 export function manifestOf(kind: string): RemediationManifest {
   const manifest = findRemediation(kind);
   if (manifest) return manifest;
-  throw new AppError(
-    "BAD_INPUT",
-    `kind: there is no remediation "${kind}"; there are ${remediationKinds().join(", ")}.`,
-    {
-      field: "kind",
-    },
-  );
+  throw badInput([{ field: "kind", message: unknownKind("remediation", kind, remediationKinds()) }]);
 }
 
 /** What a run of a kind that this server does not know any more is taken for: the worst. */

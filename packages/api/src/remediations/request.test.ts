@@ -24,7 +24,7 @@ test("a second request for a target is refused and names the live run", async ()
 test("a wrong kind names the kinds there are, a wrong input names its field and why", async () => {
   const agentId = shop.agent.id;
   const kind = await shop.request({ agentId, kind: "docker.restrat", input: {} });
-  expect(kind.refused!.message).toMatch(/no remediation "docker.restrat"; there are .*docker\.restart/);
+  expect(kind.refused!.message).toMatch(/no remediation "docker.restrat"; did you mean "docker\.restart"\? There are/);
   const input = await shop.request({
     agentId,
     kind: "docker.restart",
