@@ -89,11 +89,30 @@ test("a port that is taken is said in one line, with what to do", async () => {
   squatter.close();
 }, 60_000);
 
-test("a wrong value in the environment is refused with its name, the value and what is allowed", async () => {
-  const up = poppo(["up"], { POPPO_LOG_LEVEL: "loud" });
-  expect(await up.ended).not.toBe(0);
-  expect(up.said.stderr).toMatch(/POPPO_LOG_LEVEL.*"loud".*info/s);
-});
+test.each([
+  ["a wrong value", { POPPO_LOG_LEVEL: "loud" }, 2, /POPPO_LOG_LEVEL is "loud"; allowed: .*info/],
+  [
+    "a data folder that is a file",
+    { POPPO_DATA_DIR: cli },
+    2,
+    /poppo-ops.js cannot be made: .*Set POPPO_DATA_DIR to another place/,
+  ],
+  [
+    "a database that is not there",
+    { DATABASE_URL: "postgres://a:b@127.0.0.1:1/ops" },
+    1,
+    /"ops" at 127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED.*Check DATABASE_URL/,
+  ],
+])(
+  "%s is refused in one line that says what to do",
+  async (_what, env, code, message) => {
+    const up = poppo(["up"], env as Record<string, string>);
+    expect(await up.ended).toBe(code);
+    expect(up.said.stderr).toMatch(message);
+    expect(up.said.stderr.trimEnd().split("\n")).toHaveLength(1);
+  },
+  60_000,
+);
 
 test("a second server on the same data folder is refused, and the first is not disturbed", async () => {
   const first = poppo(["up", "--no-agent"]);

@@ -1,7 +1,8 @@
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { type Config, readConfig } from "./config.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./db/embedded/embedded-postgres.js";
 import { AppError } from "./kernel/app-error.js";
+import { createLog } from "./log.js";
 import { startServer } from "./server.js";
 import { version } from "./version.js";
 
@@ -41,18 +42,6 @@ async function main(): Promise<void> {
   } finally {
     await embedded?.stop();
   }
-}
-
-function createLog(level: string): Logger {
-  // A database error carries its whole client; the log needs what went wrong, not the connection's insides.
-  const err = (error: Error & { code?: string }) => ({
-    type: error.name,
-    code: error.code,
-    message: error.message,
-    stack: error.stack,
-    cause: error.cause,
-  });
-  return pino({ level, serializers: { err } }, pino.destination(2));
 }
 
 /** PostgreSQL's own lines are for debugging; where the data is and what was repaired is for everybody. */

@@ -192,6 +192,8 @@ async function listen(http: Server, host: string, port: number): Promise<void> {
       );
     if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
       throw new AppError("BAD_INPUT", `POPPO_HOST is "${host}", which is no address of this machine.`);
+    if (code === "EACCES")
+      throw new AppError("BAD_INPUT", `Port ${port} on ${host} is not for this user. Set POPPO_PORT to 1024 or more.`);
     throw error;
   }
 }

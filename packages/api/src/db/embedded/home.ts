@@ -1,5 +1,6 @@
 import { chown, lstat, mkdir, mkdtemp, readlink, realpath, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { AppError } from "../../kernel/app-error.js";
 import { type Account, barrier, canEnter, chooseAccount, ourselves } from "./account.js";
 import { claimFolder } from "./own-folder.js";
 
@@ -26,7 +27,7 @@ export async function openHome(
   log: (line: string, details?: object) => void,
   elsewhere = "/var/lib/poppo-ops",
 ): Promise<{ home: Home; account: Account }> {
-  await mkdir(dataDir, { recursive: true });
+  await makeFolder(dataDir);
   const place = join(await realpath(dataDir), "postgres");
   const account = chooseAccount(ourselves(), await ownerOf(join(place, "data")));
   const path = await settle(place, account, elsewhere, log);
@@ -41,7 +42,7 @@ async function settle(
   log: (line: string) => void,
 ): Promise<string> {
   if (!(await isTaken(place))) {
-    if (canEnter(account, dirname(place))) await mkdir(place, { recursive: true });
+    if (canEnter(account, dirname(place))) await makeFolder(place);
     else await relocate(place, account, elsewhere, log);
   }
   const path = await realpath(place).catch(async (cause) => {
@@ -56,6 +57,12 @@ async function settle(
     );
   }
   return path;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause) => {
+    throw new AppError("BAD_INPUT", `${path} cannot be made: ${cause.message}. Set POPPO_DATA_DIR to another place.`);
+  });
 }
 
 async function relocate(

@@ -51,7 +51,7 @@ export function startServerChild(program: string, env: NodeJS.ProcessEnv): Serve
   const ready = firstMessage(child).then((message) => {
     if (message.type === "ready" || message.code === "INTERNAL") output.release();
     if (message.type === "ready") return message;
-    throw new CliError(EXIT.FAILED, message.code, message.message);
+    throw new CliError(message.code === "BAD_INPUT" ? EXIT.USAGE : EXIT.FAILED, message.code, message.message);
   });
   // Told to stop while it starts, nobody waits for it any more.
   ready.catch(() => {});
