@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentsDocument, CreateEnrolmentTokenDocument, unwrap } from "@poppo-ops/client";
-import { profiling, type ServerProcess } from "./server-process.js";
+import { exitOf, type ProcessOptions, profiling, type ServerProcess } from "./server-process.js";
 
 // Found by its package, because this file also runs compiled, from another folder.
 const bin = join(
@@ -18,13 +17,31 @@ export interface AgentProcess extends AsyncDisposable {
   id: string;
   pid: number;
   name: string;
+  /** Where it keeps its spool and its journal. */
+  dataDir: string;
+  /** Of the last process; null while it runs, and when a signal ended it. */
+  exitCode: number | null;
   start(): void;
+  /** Resolves when the process that runs now has ended, whoever ended it. */
+  ended(): Promise<void>;
   kill9(): Promise<void>;
   stop(): Promise<void>;
 }
 
+export interface AgentProcessOptions extends ProcessOptions {
+  /** Where it finds the server, when that is not the server's own address. */
+  url?: string;
+  spool?: { maxBytes?: number; maxAgeHours?: number };
+  env?: Record<string, string>;
+}
+
 /** A real agent process, enrolled with one token and one config file, and connected. */
-export async function startAgentProcess(server: ServerProcess, name: string, policy: object): Promise<AgentProcess> {
+export async function startAgentProcess(
+  server: ServerProcess,
+  name: string,
+  policy: object,
+  { url = server.url, spool, env, execArgv = [], output }: AgentProcessOptions = {},
+): Promise<AgentProcess> {
   const home = await mkdtemp(join(tmpdir(), "poppo-agent-"));
   const { createEnrolmentToken } = await server.client.request(CreateEnrolmentTokenDocument, {
     input: { namePattern: name },
@@ -35,31 +52,36 @@ export async function startAgentProcess(server: ServerProcess, name: string, pol
   await writeFile(
     config,
     JSON.stringify({
-      server: server.url,
+      server: url,
       name,
       dataDir: join(home, "data"),
       enrolmentToken: token,
       policy,
+      spool,
       logLevel: "warn",
     }),
   );
   let child: ChildProcess;
   const end = async (signal: NodeJS.Signals) => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
     child.kill(signal);
-    await exited;
+    await exitOf(child);
   };
   const agent: AgentProcess = {
     id: "",
     pid: 0,
     name,
+    dataDir: join(home, "data"),
+    get exitCode() {
+      return child.exitCode;
+    },
     start() {
-      child = spawn(process.execPath, [...profiling(), bin, "--config", config], {
-        stdio: ["ignore", "inherit", "inherit"],
+      child = spawn(process.execPath, [...profiling(), ...execArgv, bin, "--config", config], {
+        stdio: ["ignore", output ?? "inherit", output ?? "inherit"],
+        env: { ...process.env, ...env },
       });
       agent.pid = child.pid!;
     },
+    ended: () => exitOf(child),
     kill9: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
     async [Symbol.asyncDispose]() {

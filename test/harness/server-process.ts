@@ -20,6 +20,8 @@ export interface ServerProcess extends AsyncDisposable {
   databaseUrl: string;
   /** As the first admin. Closed with the server. */
   client: Client;
+  /** Resolves when the process that runs now has ended, whoever ended it. */
+  ended(): Promise<void>;
   /** Ends the process as a power cut would, and nothing else: its database is orphaned. */
   kill9(): Promise<void>;
   /** Starts it again on the same port and data. */
@@ -43,8 +45,18 @@ interface Ready {
 const urlOf = ({ host, port, user, password, database }: NonNullable<Ready["database"]>) =>
   `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
 
+export interface ProcessOptions {
+  /** What Node itself is told, `--import` for example. */
+  execArgv?: string[];
+  /** A file descriptor for what the process writes; ours when absent. */
+  output?: number;
+}
+
 /** A real server process with an embedded database (or `DATABASE_URL`) of its own, on a port of its own. */
-export async function startServerProcess(env: Record<string, string> = {}): Promise<ServerProcess> {
+export async function startServerProcess(
+  env: Record<string, string> = {},
+  { execArgv = [], output }: ProcessOptions = {},
+): Promise<ServerProcess> {
   const home = await mkdtemp(join(tmpdir(), "poppo-scenario-"));
   let port = "0";
   let child: ChildProcess;
@@ -61,21 +73,19 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
         POPPO_CONNECTIONS_PER_SECOND: "100000",
         ...env,
       },
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-      execArgv: profiling(),
+      stdio: ["ignore", output ?? "inherit", output ?? "inherit", "ipc"],
+      execArgv: [...profiling(), ...execArgv],
     });
-    const [message] = (await once(child, "message")) as [Ready];
+    server.pid = child.pid!;
+    const message = await firstMessage(child);
     if (message.type !== "ready") throw new Error(`the server did not start: ${message.message}`);
     port = new URL(message.url).port;
     server.url = message.url;
-    server.pid = child.pid!;
     server.databaseUrl = env.DATABASE_URL ?? urlOf(message.database!);
   };
   const end = async (signal: NodeJS.Signals) => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
     child.kill(signal);
-    await exited;
+    await exitOf(child);
   };
 
   const server: ServerProcess = {
@@ -84,6 +94,7 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
     databaseUrl: "",
     client: undefined as unknown as Client,
     start,
+    ended: () => exitOf(child),
     kill9: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
     async [Symbol.asyncDispose]() {
@@ -95,4 +106,20 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
   await start();
   server.client = createClient({ url: server.url, token: ADMIN_TOKEN });
   return server;
+}
+
+async function firstMessage(child: ChildProcess): Promise<Ready> {
+  const tooEarly = new AbortController();
+  const ended = exitOf(child, tooEarly.signal).then(() => ({ type: "ended", url: "", message: "it ended" }));
+  try {
+    return await Promise.race([once(child, "message").then(([message]) => message as Ready), ended]);
+  } finally {
+    tooEarly.abort();
+  }
+}
+
+/** Resolves when the process has ended. */
+export async function exitOf(child: ChildProcess, signal?: AbortSignal): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await once(child, "exit", { signal }).catch(() => {});
 }

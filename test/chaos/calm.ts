@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { World } from "./world.js";
+
+const WITHIN_MS = 150_000;
+const LOOK_EVERY_MS = 250;
+
+/**
+ * Waits until everything that was broken has come back by itself: processes run, agents are connected, everything that was
+ * reported is acknowledged, subscribers have seen everything.
+ * @returns what has not come back in time
+ */
+export async function calm(world: World, withinMs = WITHIN_MS): Promise<string[]> {
+  const [{ head } = { head: 0 }] = await world.database.query<{ head: number }>("SELECT head::int FROM event_head");
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const missing = [...processes(world), ...crowd(world), ...subscribers(world, head), ...(await agents(world))];
+    if (missing.length === 0) return [];
+    if (performance.now() > deadline)
+      return missing.map((what) => `${what} for ${withinMs / 1000} s after the last fault`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+const processes = ({ replicas, hosts }: World): string[] =>
+  [...replicas, ...hosts].filter(({ keeper }) => !keeper.isUp).map(({ name }) => `${name} was not up`);
+
+const crowd = ({ crowd }: World): string[] =>
+  crowd
+    .filter(({ acked, reported }) => acked < reported)
+    .map(({ name, acked, reported }) => `${name} had only ${acked} of ${reported} results acknowledged`);
+
+const subscribers = ({ subscribers }: World, head: number): string[] =>
+  subscribers.filter(({ last }) => last < head).map(({ name, last }) => `${name} had seen ${last} of ${head} events`);
+
+async function agents({ database, hosts }: World): Promise<string[]> {
+  const rows = await database.query<{ name: string }>(
+    `SELECT a.name FROM agents a JOIN agent_sessions s ON s.agent_id = a.id
+     WHERE a.id = ANY($1) AND (s.session_id IS NULL OR s.last_seen_at < now() - interval '5 s')`,
+    [hosts.map(({ agent }) => agent.id)],
+  );
+  return rows.map(({ name }) => `${name} was not connected`);
+}

@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ApproveRemediationDocument, RequestRemediationDocument, unwrap } from "@poppo-ops/client";
+import type { Result } from "@poppo-ops/plugins/wire";
+import { CONTAINERS } from "./probes.js";
+import type { Random } from "./random.js";
+import type { World } from "./world.js";
+
+/** What goes on in the world beside the faults: results, things that break, and a person who approves their repair. */
+export interface Life extends AsyncDisposable {
+  /** Nothing new breaks and the crowd has nothing to report until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+const AHEAD = 500;
+
+export function live(world: World, random: Random): Life {
+  const stopping = new AbortController();
+  let paused = false;
+  const loop = async (everyMs: number, act: () => Promise<void> | void) => {
+    while (!stopping.signal.aborted) {
+      // What cannot be done just now is tried again.
+      if (!paused) await Promise.resolve(act()).catch(() => {});
+      await sleep(everyMs, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  };
+  const wear = random.branch("wear");
+  const loops = [
+    loop(50, () => reportOfCrowd(world)),
+    loop(700, () => wearOut(world, wear)),
+    loop(500, () => operate(world)),
+  ];
+  return {
+    pause: () => {
+      paused = true;
+    },
+    resume: () => {
+      paused = false;
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+/** Every result says who it is, so that the checker knows it again. */
+export const textOf = (agentName: string, seq: number): string => `${agentName} result ${seq}`;
+
+function reportOfCrowd({ crowd, probes }: World): void {
+  for (const agent of crowd) {
+    if (agent.reported - agent.acked > AHEAD) continue;
+    const first = agent.reported + 1;
+    agent.report(Array.from({ length: 10 }, (_, i) => result(probes.load, agent.name, first + i)));
+  }
+}
+
+/** Twenty good ones, twenty bad ones: incidents come and go. */
+const result = (probeId: string, agentName: string, seq: number): Result => ({
+  probeId,
+  item: `thing-${seq % 2}`,
+  at: Date.now(),
+  durationMs: 1,
+  status: Math.floor(seq / 200) % 2 === 0 ? "OK" : "CRIT",
+  summary: textOf(agentName, seq),
+  metrics: null,
+  evidence: null,
+});
+
+async function wearOut({ hosts }: World, random: Random): Promise<void> {
+  const host = random.pick(hosts);
+  if (random.happens(0.4)) await host.worker.kill();
+  else host.engine.kill(random.pick(CONTAINERS));
+}
+
+/** The person on call asks for a repair of every worker that is down, and approves it. */
+async function operate({ database, probes, ask }: World): Promise<void> {
+  const incidents = await database.query<{ id: string }>(
+    `SELECT i.id FROM incidents i JOIN probe_state s ON s.incident_id = i.id
+     WHERE s.probe_id = ANY($1) AND i.status <> 'RESOLVED'
+       AND NOT EXISTS (SELECT FROM remediation_runs r WHERE r.agent_id = s.agent_id AND r.probe_id = s.probe_id AND r.finished_at IS NULL)`,
+    [[...probes.worker.values()]],
+  );
+  for (const { id } of incidents)
+    await ask(async (client) =>
+      unwrap((await client.request(RequestRemediationDocument, { input: { incidentId: id } })).requestRemediation),
+    );
+  const runs = await database.query<{ id: string }>(
+    "SELECT id FROM remediation_runs WHERE status = 'AWAITING_APPROVAL' AND NOT automatic",
+  );
+  for (const { id } of runs)
+    await ask(async (client) =>
+      unwrap(
+        (await client.request(ApproveRemediationDocument, { input: { id, reason: "it is down" } })).approveRemediation,
+      ),
+    );
+}

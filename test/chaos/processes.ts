@@ -1,0 +1,127 @@
+import { closeSync, openSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type AgentProcess, startAgentProcess } from "../harness/agent-process.js";
+import type { FakeEngine } from "../harness/fake-engine.js";
+import type { FaultProxy } from "../harness/fault-proxy.js";
+import type { Link } from "../harness/link.js";
+import { type ServerProcess, startServerProcess } from "../harness/server-process.js";
+import { clockEnvironment } from "./agent-clock.js";
+import type { ChaosDatabase } from "./database.js";
+import { Keeper, type Kept } from "./keeper.js";
+import type { PlantedBug } from "./planted-bugs.js";
+import type { Random } from "./random.js";
+import type { Story } from "./story.js";
+import type { Worker } from "./worker.js";
+
+// Node itself loads it, so it is the compiled one, also for a test that runs from sources.
+const root = join(dirname(createRequire(import.meta.url).resolve("@poppo-ops/api/package.json")), "../..");
+const preload = ["--import", pathToFileURL(join(root, "test/dist/chaos/preload.js")).href];
+
+/** A process that is started again whenever it ends. */
+export interface Victim {
+  name: string;
+  keeper: Keeper;
+  /** The process of now. */
+  readonly pid: number;
+  /** Where files arm its crash points. */
+  points: string;
+  /** As a service manager would end it. */
+  stop(): Promise<void>;
+}
+
+export interface Replica extends Victim {
+  server: ServerProcess;
+  database: Link;
+}
+
+/** What a host has before its agent is there. */
+export interface Site {
+  name: string;
+  link: FaultProxy;
+  engine: FakeEngine;
+  worker: Worker;
+}
+
+export interface Host extends Site, Victim {
+  agent: AgentProcess;
+  /** The file that says by how much its clock is wrong. */
+  clock: string;
+}
+
+export interface Surroundings {
+  folder: string;
+  random: Random;
+  story: Story;
+  bug?: PlantedBug;
+  own<Thing extends AsyncDisposable>(thing: Thing): Thing;
+}
+
+export async function startReplica(name: string, database: ChaosDatabase, around: Surroundings): Promise<Replica> {
+  const relay = await database.relay();
+  const { points, env, output } = await equip(name, around);
+  const server = around.own(
+    await startServerProcess({ ...env, DATABASE_URL: relay.url }, { execArgv: preload, output }),
+  );
+  return {
+    ...keep(name, server, points, around),
+    get pid() {
+      return server.pid;
+    },
+    server,
+    database: relay,
+  };
+}
+
+export async function startHost(site: Site, server: ServerProcess, around: Surroundings): Promise<Host> {
+  const { points, env, output } = await equip(site.name, around);
+  const clock = join(around.folder, `${site.name}.clock`);
+  const policy = {
+    allow: ["process.restart", "docker.restart"].map((remediation) => ({ remediation, targets: ["*"] })),
+  };
+  const agent = around.own(
+    await startAgentProcess(server, site.name, policy, {
+      url: site.link.url,
+      spool: { maxBytes: 2 ** 20 },
+      env: { ...env, ...(await clockEnvironment(clock)) },
+      execArgv: preload,
+      output,
+    }),
+  );
+  return {
+    ...site,
+    ...keep(site.name, agent, points, around),
+    get pid() {
+      return agent.pid;
+    },
+    agent,
+    clock,
+  };
+}
+
+async function equip(name: string, { folder, bug, own }: Surroundings) {
+  const points = join(folder, "points", name);
+  await mkdir(points, { recursive: true });
+  const output = openSync(join(folder, `${name}.log`), "a");
+  own({ [Symbol.asyncDispose]: async () => closeSync(output) });
+  return { points, output, env: { POPPO_CHAOS_POINTS: points, ...(bug && { POPPO_CHAOS_BUG: bug }) } };
+}
+
+function keep(
+  name: string,
+  process: Kept & Pick<ServerProcess, "stop">,
+  points: string,
+  { random, story, own }: Surroundings,
+): Omit<Victim, "pid"> {
+  const pause = random.branch(`restarts of ${name}`);
+  const keeper = own(
+    new Keeper(
+      process,
+      () => pause.between(50, 1500),
+      () => story.tell(`${name} has ended`),
+    ),
+  );
+  return { name, keeper, points, stop: () => process.stop() };
+}

@@ -1,0 +1,62 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/**
+ * Starts the service. $1: where it keeps its files, $2: the process it must not outlive. Who acts holds a lock that the
+ * kernel takes back when the act ends, however it ends: so two acts at once are seen.
+ */
+const SCRIPT = `#!/bin/sh
+exec 9>>"$1.lock"
+flock -n 9 || echo "overlap $POPPO_COMMAND_ID" >>"$1.acts"
+echo "begin $POPPO_COMMAND_ID" >>"$1.acts"
+echo "starting $1"
+sleep 0.3
+env -u POPPO_COMMAND_ID setsid tail --pid="$2" -f "$1.acts" >/dev/null 2>&1 9>&- &
+echo $! >"$1.pid"
+echo "started as $!"
+echo "end $POPPO_COMMAND_ID" >>"$1.acts"
+`;
+
+export interface Acted {
+  step: "begin" | "end" | "overlap";
+  commandId: string;
+}
+
+/** A service of this host that `process.restart` starts. It writes down every command that was at work on it. */
+export interface Worker extends AsyncDisposable {
+  pidFile: string;
+  /** What starts it. */
+  command: string[];
+  acts(): Promise<Acted[]>;
+  /** Ends the service; false when it did not run. */
+  kill(): Promise<boolean>;
+}
+
+export async function makeWorker(folder: string, name: string): Promise<Worker> {
+  const path = join(folder, name);
+  const script = join(folder, "worker.sh");
+  await writeFile(script, SCRIPT);
+  await writeFile(`${path}.acts`, "");
+  const kill = async () => {
+    const pid = Number(await readFile(`${path}.pid`, "utf8").catch(() => ""));
+    const isOurs = pid > 0 && (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).includes(path);
+    if (isOurs) process.kill(pid, "SIGKILL");
+    return isOurs;
+  };
+  return {
+    pidFile: `${path}.pid`,
+    command: ["/bin/sh", script, path, String(process.pid)],
+    async acts() {
+      const lines = (await readFile(`${path}.acts`, "utf8")).trim().split("\n").filter(Boolean);
+      return lines.map((line) => {
+        const [step, commandId] = line.split(" ");
+        return { step, commandId } as Acted;
+      });
+    },
+    kill,
+    // The service ends with this process in any case; one that lost its pid file to a crash only then.
+    async [Symbol.asyncDispose]() {
+      await kill();
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Client, createClient } from "@poppo-ops/client";
+import { fakeEngine } from "../harness/fake-engine.js";
+import { type FaultProxy, faultProxy } from "../harness/fault-proxy.js";
+import { ADMIN_TOKEN } from "../harness/server-process.js";
+import { SimulatedAgent } from "../harness/simulated-agent.js";
+import { type ChaosDatabase, startChaosDatabase } from "./database.js";
+import type { PlantedBug } from "./planted-bugs.js";
+import { CONTAINERS, createProbes, type Probes } from "./probes.js";
+import { type Host, type Replica, type Surroundings, startHost, startReplica } from "./processes.js";
+import type { Random } from "./random.js";
+import type { Story } from "./story.js";
+import { SubscriberLedger } from "./subscriber-ledger.js";
+import { makeWorker } from "./worker.js";
+
+export interface WorldOptions {
+  random: Random;
+  story: Story;
+  hosts?: number;
+  crowd?: number;
+  subscribers?: number;
+  bug?: PlantedBug;
+}
+
+/** Everything that a run breaks, and that its checker looks at. */
+export interface World {
+  folder: string;
+  database: ChaosDatabase;
+  replicas: Replica[];
+  hosts: Host[];
+  crowd: SimulatedAgent[];
+  crowdLink: FaultProxy;
+  subscribers: SubscriberLedger[];
+  subscriberLink: FaultProxy;
+  probes: Probes;
+  /** Asks one server after the other until one answers. @throws when none does */
+  ask<Answer>(request: (client: Client) => Promise<Answer>): Promise<Answer>;
+}
+
+/** Two replicas on one database, hosts with real agents, a crowd of simulated ones, and subscribers. */
+export async function buildWorld(options: WorldOptions): Promise<World & AsyncDisposable> {
+  const owned: AsyncDisposable[] = [];
+  const own: Surroundings["own"] = (thing) => {
+    owned.push(thing);
+    return thing;
+  };
+  const dispose = async () => {
+    for (const thing of owned.reverse()) await thing[Symbol.asyncDispose]();
+  };
+  try {
+    return Object.assign(await build(options, own), { [Symbol.asyncDispose]: dispose });
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function build(options: WorldOptions, own: Surroundings["own"]): Promise<World> {
+  // Short, for sockets, and open to the account that runs PostgreSQL when we are root.
+  const folder = await mkdtemp("/tmp/poppo-chaos-");
+  own({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+  await chmod(folder, 0o755);
+  const around = { ...options, folder, own };
+  const database = own(await startChaosDatabase(join(folder, "db")));
+  const replicas: Replica[] = [];
+  for (const name of ["server-1", "server-2"]) replicas.push(await startReplica(name, database, around));
+  const { server } = replicas[0]!;
+  const targets = () => replicas.map((replica) => replica.server.url);
+  const link = async (name: string) => own(await faultProxy({ targets, random: options.random.branch(name).next }));
+
+  const sites = await Promise.all(
+    names("host", options.hosts ?? 3).map(async (name) => ({
+      name,
+      link: await link(name),
+      engine: own(await fakeEngine(join(folder, `${name}.sock`), CONTAINERS)),
+      worker: own(await makeWorker(folder, name)),
+    })),
+  );
+  const probes = await createProbes(server.client, sites);
+  const hosts = await Promise.all(sites.map((site) => startHost(site, server, around)));
+
+  const crowdLink = await link("crowd");
+  const crowd = await Promise.all(
+    names("crowd", options.crowd ?? 20).map((name) => SimulatedAgent.enrol(server.client, crowdLink.url, name)),
+  );
+  for (const agent of crowd) own({ [Symbol.asyncDispose]: () => agent.close() });
+  await Promise.all(crowd.map((agent) => agent.connect()));
+
+  const subscriberLink = await link("subscribers");
+  const [{ epoch, head } = { epoch: "", head: 0 }] = await database.query<{ epoch: string; head: number }>(
+    "SELECT epoch, head::int FROM event_head",
+  );
+  const subscribers = names("subscriber", options.subscribers ?? 5).map((name) => {
+    const client = createClient({ url: subscriberLink.url, token: ADMIN_TOKEN, random: () => 0.1 });
+    return own(new SubscriberLedger(name, client, head, epoch));
+  });
+  const ask: World["ask"] = async (request) => {
+    let failure: unknown;
+    for (const replica of replicas) {
+      try {
+        return await request(replica.server.client);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  };
+  return { folder, database, replicas, hosts, crowd, crowdLink, subscribers, subscriberLink, probes, ask };
+}
+
+const names = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);
