@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Edit } from "./rewrite.js";
@@ -101,12 +102,9 @@ export const editOf = ({ name, module, anchor, place }: CrashPoint): Edit => ({
   replace: place(anchor, `globalThis.crashPointReached(${JSON.stringify(name)})`),
 });
 
-/** From now on the process that keeps its points in `folder` ends where it reaches this one. */
+/** From now on the process that keeps its points in `folder` ends where it reaches this one, once. */
 export const arm = (folder: string, name: string): Promise<void> => writeFile(join(folder, fileOf(name)), "");
 
-/** @returns whether the point was still armed: nobody has reached it */
-export const disarm = (folder: string, name: string): Promise<boolean> =>
-  rm(join(folder, fileOf(name))).then(
-    () => true,
-    () => false,
-  );
+export const isArmed = (folder: string, name: string): boolean => existsSync(join(folder, fileOf(name)));
+
+export const disarm = (folder: string, name: string): Promise<void> => rm(join(folder, fileOf(name)), { force: true });

@@ -26,7 +26,7 @@ export function live(world: World, random: Random): Life {
   };
   const wear = random.branch("wear");
   const loops = [
-    loop(50, () => reportOfCrowd(world)),
+    loop(200, () => reportOfCrowd(world)),
     loop(700, () => wearOut(world, wear)),
     loop(500, () => operate(world)),
   ];

@@ -2,9 +2,51 @@ import type { Edit } from "./rewrite.js";
 
 export type PlantedBug = "ack before commit" | "sequence taken first" | "fencing token not checked";
 
-/** Mistakes a hurried change could make, to prove that the checker would notice. */
+/**
+ * Events are numbered when the transaction begins to write them, and not under a lock that is held until it commits. The
+ * wait stands for a transaction that has more to do after it took its number.
+ */
+const NUMBERED_FIRST = `
+CREATE SEQUENCE numbered_first;
+SELECT setval('numbered_first', head + 1, false) FROM event_head;
+CREATE OR REPLACE FUNCTION append_events(batch jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  e events%ROWTYPE;
+  item jsonb;
+BEGIN
+  FOR item IN SELECT value FROM jsonb_array_elements(batch) LOOP
+    e.seq := nextval('numbered_first');
+    PERFORM pg_sleep(random() * 0.05);
+    e.type := item->>'type';
+    e.at := to_timestamp((item->>'at')::double precision / 1000);
+    e.actor := item->>'actor';
+    e.incident_id := (item->>'incidentId')::uuid;
+    e.service_id := (item->>'serviceId')::uuid;
+    e.severity := item->>'severity';
+    e.summary := item->>'summary';
+    e.payload := coalesce(item->'payload', '{}');
+    SELECT encode(sha256(convert_to(hash || event_body(e), 'UTF8')), 'hex') INTO e.hash FROM event_head;
+    INSERT INTO events SELECT e.*;
+  END LOOP;
+  UPDATE event_head SET head = greatest(head, e.seq), hash = e.hash;
+  RETURN e.seq;
+END
+$$`;
+
+/** Mistakes a hurried change could make. Each is planted in a test that proves that the checker notices. */
 export const PLANTED_BUGS: Record<PlantedBug, { edits: Edit[]; sql?: string }> = {
-  "ack before commit": { edits: [] },
-  "sequence taken first": { edits: [] },
-  "fencing token not checked": { edits: [] },
+  "ack before commit": {
+    edits: [
+      {
+        module: "agents/ingest.js",
+        find: "const ackedSeq = await this.queue.add({ session, batch });",
+        replace:
+          "this.queue.add({ session, batch }).catch(() => {}); const ackedSeq = batch.from + batch.results.length - 1;",
+      },
+    ],
+  },
+  "sequence taken first": { edits: [], sql: NUMBERED_FIRST },
+  "fencing token not checked": {
+    edits: [{ module: "commands/commands.js", find: "if (fencingToken < highest)", replace: "if (false)" }],
+  },
 };

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -19,6 +19,9 @@ import type { Worker } from "./worker.js";
 // Node itself loads it, so it is the compiled one, also for a test that runs from sources.
 const root = join(dirname(createRequire(import.meta.url).resolve("@poppo-ops/api/package.json")), "../..");
 const preload = ["--import", pathToFileURL(join(root, "test/dist/chaos/preload.js")).href];
+
+/** As small as an agent allows, so that short outages fill it. */
+export const SPOOL_BYTES = 2 ** 20;
 
 /** A process that is started again whenever it ends. */
 export interface Victim {
@@ -56,6 +59,8 @@ export interface Surroundings {
   random: Random;
   story: Story;
   bug?: PlantedBug;
+  /** What no agent should ever say. */
+  complain(text: string): void;
   own<Thing extends AsyncDisposable>(thing: Thing): Thing;
 }
 
@@ -66,7 +71,7 @@ export async function startReplica(name: string, database: ChaosDatabase, around
     await startServerProcess({ ...env, DATABASE_URL: relay.url }, { execArgv: preload, output }),
   );
   return {
-    ...keep(name, server, points, around),
+    ...keep(name, server, points, around, () => ""),
     get pid() {
       return server.pid;
     },
@@ -84,7 +89,7 @@ export async function startHost(site: Site, server: ServerProcess, around: Surro
   const agent = around.own(
     await startAgentProcess(server, site.name, policy, {
       url: site.link.url,
-      spool: { maxBytes: 2 ** 20 },
+      spool: { maxBytes: SPOOL_BYTES },
       env: { ...env, ...(await clockEnvironment(clock)) },
       execArgv: preload,
       output,
@@ -92,7 +97,7 @@ export async function startHost(site: Site, server: ServerProcess, around: Surro
   );
   return {
     ...site,
-    ...keep(site.name, agent, points, around),
+    ...keep(site.name, agent, points, around, () => giveUpOf(agent)),
     get pid() {
       return agent.pid;
     },
@@ -113,15 +118,22 @@ function keep(
   name: string,
   process: Kept & Pick<ServerProcess, "stop">,
   points: string,
-  { random, story, own }: Surroundings,
+  { random, story, own, complain }: Surroundings,
+  complaint: () => string,
 ): Omit<Victim, "pid"> {
   const pause = random.branch(`restarts of ${name}`);
   const keeper = own(
     new Keeper(
       process,
       () => pause.between(50, 1500),
-      () => story.tell(`${name} has ended`),
+      () => {
+        story.tell(`${name} has ended ${complaint()}`);
+        if (complaint()) complain(`${name} ${complaint()}`);
+      },
     ),
   );
   return { name, keeper, points, stop: () => process.stop() };
 }
+
+/** A signal gives no exit code, and a stop gives 0. */
+const giveUpOf = ({ exitCode }: AgentProcess): string => (exitCode ? `gave up with exit code ${exitCode}` : "");

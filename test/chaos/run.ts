@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { calm } from "./calm.js";
+import { boundsCheck } from "./checks/bounds.js";
 import type { Check, Finding } from "./checks/check.js";
 import { commands } from "./checks/commands.js";
 import { eventsCheck } from "./checks/events.js";
+import { policy } from "./checks/policy.js";
 import { results } from "./checks/results.js";
 import { planFault } from "./faults.js";
 import { type Life, live } from "./life.js";
-import type { PlantedBug } from "./planted-bugs.js";
-import { createRandom } from "./random.js";
+import { createRandom, type Random } from "./random.js";
 import { createStory, type Story } from "./story.js";
+import { visitEveryPoint } from "./visit-points.js";
+import { Watch } from "./watch.js";
 import { buildWorld, type World } from "./world.js";
 
 export interface ChaosOptions {
@@ -17,65 +20,107 @@ export interface ChaosOptions {
   forMs: number;
   /** How often everything is mended, waited for and verified. */
   verifyEveryMs?: number;
-  bug?: PlantedBug;
+  /** First let a process end once at every crash point. */
+  everyPoint?: boolean;
+  /** Only these kinds of faults. */
   kinds?: string[];
+  /** Ends the run early; what was found until then counts. */
+  signal?: AbortSignal;
   write(line: string): void;
 }
 
 export interface Report {
   seed: number;
   /** By invariant. */
-  findings: Map<string, Finding>;
+  findings: ReadonlyMap<string, Finding>;
   faults: ReadonlyMap<string, number>;
   violations: string[];
 }
 
-/** Breaks everything at random, and everything can be repeated but for the timing of the machine. */
-export async function runChaos({
-  seed,
-  forMs,
-  verifyEveryMs = 60_000,
-  bug,
-  kinds,
-  write,
-}: ChaosOptions): Promise<Report> {
+/** Breaks everything at random and verifies what is promised. The seed repeats what was done to it. */
+export async function runChaos({ write, ...options }: ChaosOptions): Promise<Report> {
+  const { seed, forMs, verifyEveryMs = 60_000, everyPoint, kinds, signal } = options;
   const random = createRandom(seed);
   const story = createStory(write);
   story.tell(`seed ${seed}`);
-  await using world = await buildWorld({ random, story, bug });
-  story.tell("the world is up");
-  const checks: Record<string, Check> = { results, events: eventsCheck(), commands };
-  const findings = new Map<string, Finding>();
-  const violations: string[] = [];
+  await using world = await buildWorld({ random, story });
+  await using watch = new Watch(world);
   await using life = live(world, random.branch("life"));
+  story.tell("the world is up");
+  const verifier = new Verifier(world, life, story, checksOf(watch));
+
+  if (everyPoint) {
+    const unreached = await visitEveryPoint(world, story);
+    await verifier.verify(unreached.map((name) => `crash points: nobody reached "${name}"`));
+  }
   const faults = random.branch("faults");
   const end = performance.now() + forMs;
-  while (performance.now() < end && violations.length === 0) {
-    await breakThings(world, faults, story, Math.min(end, performance.now() + verifyEveryMs), kinds);
-    violations.push(...(await settle(world, life, story)));
-    for (const [name, check] of Object.entries(checks)) {
-      const finding = await check(world);
-      findings.set(name, finding);
-      violations.push(...finding.violations.map((text) => `${name}: ${text}`));
-    }
-    story.tell([...findings].map(([name, { verified }]) => `${name}: ${verified}`).join(" · "));
-    life.resume();
+  while (performance.now() < end && !signal?.aborted && verifier.violations.length === 0) {
+    await breakThings({
+      world,
+      random: faults,
+      story,
+      kinds,
+      signal,
+      until: Math.min(end, performance.now() + verifyEveryMs),
+    });
+    await verifier.verify();
   }
-  for (const violation of violations) story.tell(`VIOLATION ${violation}`);
-  return { seed, findings, faults: story.counts, violations };
+  return { seed, findings: verifier.findings, faults: story.counts, violations: verifier.violations };
+}
+
+const checksOf = ({ peaks }: Watch): Record<string, Check> => ({
+  results,
+  events: eventsCheck(),
+  commands,
+  policy,
+  bounds: boundsCheck(peaks),
+});
+
+/** Lets everything come back, and looks at it. */
+class Verifier {
+  readonly findings = new Map<string, Finding>();
+  readonly violations: string[] = [];
+
+  constructor(
+    private readonly world: World,
+    private readonly life: Life,
+    private readonly story: Story,
+    private readonly checks: Record<string, Check>,
+  ) {}
+
+  async verify(found: string[] = []): Promise<void> {
+    this.life.pause();
+    const began = this.story.seconds();
+    const missing = await calm(this.world);
+    this.story.tell(`calm after ${(this.story.seconds() - began).toFixed(1)} s`);
+    found.push(...missing.map((what) => `recovery: ${what}`));
+    for (const [name, check] of Object.entries(this.checks)) {
+      const finding = await check(this.world);
+      this.findings.set(name, finding);
+      this.story.tell(`  ${name}: ${finding.verified}`);
+      found.push(...finding.violations.map((text) => `${name}: ${text}`));
+    }
+    for (const violation of found) this.story.tell(`VIOLATION ${violation}`);
+    this.violations.push(...found);
+    this.life.resume();
+  }
+}
+
+interface Breaking {
+  world: World;
+  random: Random;
+  story: Story;
+  until: number;
+  kinds?: string[];
+  signal?: AbortSignal;
 }
 
 const AT_ONCE = 4;
 
-async function breakThings(
-  world: World,
-  random: ReturnType<typeof createRandom>,
-  story: Story,
-  until: number,
-  kinds?: string[],
-): Promise<void> {
+async function breakThings({ world, random, story, until, kinds, signal }: Breaking): Promise<void> {
   const underWay = new Set<Promise<void>>();
-  while (performance.now() < until) {
+  while (performance.now() < until && !signal?.aborted) {
     const fault = planFault(world, random, kinds);
     const pauseMs = random.between(100, 1500);
     story.count(fault.kind);
@@ -86,13 +131,4 @@ async function breakThings(
     await sleep(pauseMs);
   }
   await Promise.all(underWay);
-}
-
-/** @returns what did not come back */
-async function settle(world: World, life: Life, story: Story): Promise<string[]> {
-  life.pause();
-  const began = story.seconds();
-  const missing = await calm(world);
-  story.tell(`calm after ${(story.seconds() - began).toFixed(1)} s`);
-  return missing.map((what) => `recovery: ${what}`);
 }

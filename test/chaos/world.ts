@@ -34,6 +34,8 @@ export interface World {
   subscribers: SubscriberLedger[];
   subscriberLink: FaultProxy;
   probes: Probes;
+  /** What agents did that no fault explains; emptied by the checker. */
+  complaints: string[];
   /** Asks one server after the other until one answers. @throws when none does */
   ask<Answer>(request: (client: Client) => Promise<Answer>): Promise<Answer>;
 }
@@ -61,7 +63,8 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
   const folder = await mkdtemp("/tmp/poppo-chaos-");
   own({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
   await chmod(folder, 0o755);
-  const around = { ...options, folder, own };
+  const complaints: string[] = [];
+  const around = { ...options, folder, own, complain: (text: string) => void complaints.push(text) };
   const database = own(await startChaosDatabase(join(folder, "db")));
   const replicas: Replica[] = [];
   for (const name of ["server-1", "server-2"]) replicas.push(await startReplica(name, database, around));
@@ -81,9 +84,9 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
   const hosts = await Promise.all(sites.map((site) => startHost(site, server, around)));
 
   const crowdLink = await link("crowd");
-  const crowd = await Promise.all(
-    names("crowd", options.crowd ?? 20).map((name) => SimulatedAgent.enrol(server.client, crowdLink.url, name)),
-  );
+  const crowd: SimulatedAgent[] = [];
+  for (const name of names("crowd", options.crowd ?? 20))
+    crowd.push(await SimulatedAgent.enrol(server.client, crowdLink.url, name));
   for (const agent of crowd) own({ [Symbol.asyncDispose]: () => agent.close() });
   await Promise.all(crowd.map((agent) => agent.connect()));
 
@@ -106,7 +109,7 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
     }
     throw failure;
   };
-  return { folder, database, replicas, hosts, crowd, crowdLink, subscribers, subscriberLink, probes, ask };
+  return { folder, database, replicas, hosts, crowd, crowdLink, subscribers, subscriberLink, probes, complaints, ask };
 }
 
 const names = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);

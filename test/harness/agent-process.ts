@@ -76,7 +76,8 @@ export async function startAgentProcess(
     },
     start() {
       child = spawn(process.execPath, [...profiling(), ...execArgv, bin, "--config", config], {
-        stdio: ["ignore", output ?? "inherit", output ?? "inherit"],
+        // Whoever starts it may be killed: an agent that loses its parent this way stops.
+        stdio: ["ignore", output ?? "inherit", output ?? "inherit", "ipc"],
         env: { ...process.env, ...env },
       });
       agent.pid = child.pid!;

@@ -25,7 +25,10 @@ export class Lane {
     const now = performance.now();
     if (this.weather.state === "HALF_OPEN") return;
     this.freeAt = Math.max(this.freeAt, now + this.weather.delayMs);
-    if (this.freeAt <= now) return deliver();
-    setTimeout(() => this.weather.state === "OPEN" && deliver(), this.freeAt - now);
+    if (this.freeAt <= now) deliver();
+    else
+      setTimeout(() => {
+        if (this.weather.state === "OPEN") deliver();
+      }, this.freeAt - now);
   }
 }

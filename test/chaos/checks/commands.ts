@@ -23,7 +23,11 @@ export const commands: Check = async (world) => {
   const hosts = await Promise.all(world.hosts.map((host) => ofHost(host, world)));
   return {
     verified: `${runs.length} remediations, ${finished.length} ended, ${hosts.reduce((sum, { acts }) => sum + acts, 0)} acts`,
-    violations: [...runs.flatMap(wrongEnd), ...hosts.flatMap(({ violations }) => violations)],
+    violations: [
+      ...world.complaints.splice(0),
+      ...runs.flatMap(wrongEnd),
+      ...hosts.flatMap(({ violations }) => violations),
+    ],
   };
 };
 

@@ -7,11 +7,14 @@ import type { Check } from "./check.js";
 
 /** No acknowledged result is lost, none is there twice, none is another than the one that was sent. */
 export const results: Check = async (world) => {
+  // First what was acknowledged, then what is stored: so the world may go on meanwhile.
+  const claims = world.crowd.map(({ id, name, acked }) => ({ id, name, acked }));
   const stored = await storedBy(world);
-  const crowd = world.crowd.map((agent) => ofCrowd(agent, stored.get(agent.id)));
+  const sent = new Map(world.crowd.map(({ id, reported }) => [id, reported]));
+  const crowd = claims.map((claim) => ofCrowd({ ...claim, reported: sent.get(claim.id)! }, stored.get(claim.id)));
   const hosts = await Promise.all(world.hosts.map((host) => ofHost(host, world)));
   const rows = [...stored.values()].reduce((sum, one) => sum + one.rows, 0);
-  const acked = world.crowd.reduce((sum, agent) => sum + agent.acked, 0);
+  const acked = claims.reduce((sum, claim) => sum + claim.acked, 0);
   return {
     verified: `${rows} results stored, ${acked} acknowledged to the crowd`,
     violations: [...crowd, ...hosts].flat(),
@@ -36,7 +39,10 @@ async function storedBy({ database, crowd }: World): Promise<Map<string, Stored>
   return new Map(rows.map((row) => [row.agent, row]));
 }
 
-function ofCrowd({ name, acked, reported }: SimulatedAgent, stored?: Stored): string[] {
+function ofCrowd(
+  { name, acked, reported }: Pick<SimulatedAgent, "name" | "acked" | "reported">,
+  stored?: Stored,
+): string[] {
   const { rows = 0, seqs = 0, last = 0, wrong = 0 } = stored ?? {};
   return [
     ...(acked > seqs ? [`${name}: ${acked} results were acknowledged, ${seqs} are stored`] : []),
@@ -49,6 +55,7 @@ function ofCrowd({ name, acked, reported }: SimulatedAgent, stored?: Stored): st
 
 /** A real agent forgets what was acknowledged. So everything up to its mark is stored, or the agent itself gave it up. */
 async function ofHost({ name, agent }: Host, { database }: World): Promise<string[]> {
+  const own = await ownMark(agent.dataDir);
   const [mark] = await database.query<{ acked: number; epoch: string | null }>(
     "SELECT acked_seq::int AS acked, spool_epoch AS epoch FROM agent_sessions WHERE agent_id = $1",
     [agent.id],
@@ -64,7 +71,6 @@ async function ofHost({ name, agent }: Host, { database }: World): Promise<strin
     "SELECT seq::int FROM probe_results WHERE agent_id = $1 GROUP BY seq HAVING count(*) > 1",
     [agent.id],
   );
-  const own = await ownMark(agent.dataDir);
   return [
     ...missing.map(({ seq }) => `${name}: result ${seq} was acknowledged, is not stored, and was not given up`),
     ...doubled.map(({ seq }) => `${name}: result ${seq} is stored twice`),
