@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PauseProcessingDocument, ResumeProcessingDocument, unwrap } from "@poppo-ops/client";
 import { canShiftClocks, shiftClock } from "./agent-clock.js";
 import { arm, CRASH_POINTS, disarm } from "./crash-points.js";
+import { flood, isolate, storm } from "./pressure.js";
 import type { Victim } from "./processes.js";
 import type { Random } from "./random.js";
 import type { World } from "./world.js";
@@ -17,8 +18,15 @@ export interface PlannedFault {
 
 type Plan = (world: World, random: Random) => Omit<PlannedFault, "kind">;
 
-/** Each as often as its weight says. */
-const FAULTS: Record<string, { weight: number; plan: Plan }> = {
+interface Fault {
+  /** How often it happens, in relation to the others. */
+  weight: number;
+  /** Takes minutes, which a short run has not. */
+  isLong?: boolean;
+  plan: Plan;
+}
+
+const FAULTS: Record<string, Fault> = {
   "kill -9": {
     weight: 5,
     plan: (world, random) => {
@@ -141,12 +149,40 @@ const FAULTS: Record<string, { weight: number; plan: Plan }> = {
       };
     },
   },
+  flood: {
+    weight: 1,
+    plan: ({ crowd, probes }, random) => {
+      const agent = random.pick(crowd);
+      const results = random.between(5_000, 30_000);
+      return {
+        description: `${agent.name} sends ${results} results without waiting for an ack`,
+        run: () => flood(agent, probes.load, results),
+      };
+    },
+  },
+  "reconnect storm": {
+    weight: 1,
+    plan: (world) => ({
+      description: `${world.stormSize} subscribers lose their connections at once, and return`,
+      run: () => storm(world),
+    }),
+  },
+  isolation: {
+    weight: 1,
+    isLong: true,
+    plan: ({ hosts }, random) => {
+      const host = random.pick(hosts);
+      return { description: `${host.name} for 140 s, in the middle of an act`, run: () => isolate(host, 140_000) };
+    },
+  },
 };
 
-export const FAULT_KINDS = Object.keys(FAULTS);
+/** The kinds of faults for a run of this length. */
+export const faultKinds = ({ long }: { long: boolean }): string[] =>
+  Object.keys(FAULTS).filter((kind) => long || !FAULTS[kind]!.isLong);
 
 /** Decides what happens next. Draws the same from `random` whatever the world is like just now. */
-export function planFault(world: World, random: Random, kinds: readonly string[] = FAULT_KINDS): PlannedFault {
+export function planFault(world: World, random: Random, kinds: readonly string[]): PlannedFault {
   const lots = kinds.flatMap((kind) => new Array<string>(FAULTS[kind]!.weight).fill(kind));
   const kind = random.pick(lots);
   return { kind, ...FAULTS[kind]!.plan(world, random) };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApproveRemediationDocument, RequestRemediationDocument, unwrap } from "@poppo-ops/client";
 import type { Result } from "@poppo-ops/plugins/wire";
+import type { SimulatedAgent } from "../harness/simulated-agent.js";
 import { CONTAINERS } from "./probes.js";
 import type { Random } from "./random.js";
 import type { World } from "./world.js";
@@ -44,25 +45,24 @@ export function live(world: World, random: Random): Life {
   };
 }
 
-/** Every result says who it is, so that the checker knows it again. */
-export const textOf = (agentName: string, seq: number): string => `${agentName} result ${seq}`;
-
 function reportOfCrowd({ crowd, probes }: World): void {
   for (const agent of crowd) {
-    if (agent.reported - agent.acked > AHEAD) continue;
-    const first = agent.reported + 1;
-    agent.report(Array.from({ length: 10 }, (_, i) => result(probes.load, agent.name, first + i)));
+    if (agent.reported - agent.acked <= AHEAD) agent.report(resultsOf(agent, probes.load, 10));
   }
 }
 
-/** Twenty good ones, twenty bad ones: incidents come and go. */
+/** The next results of an agent. */
+export const resultsOf = ({ name, reported }: SimulatedAgent, probeId: string, count: number): Result[] =>
+  Array.from({ length: count }, (_, i) => result(probeId, name, reported + 1 + i));
+
+/** Says who it is, so that the checker knows it again. A while good, a while bad: incidents come and go. */
 const result = (probeId: string, agentName: string, seq: number): Result => ({
   probeId,
   item: `thing-${seq % 2}`,
   at: Date.now(),
   durationMs: 1,
   status: Math.floor(seq / 200) % 2 === 0 ? "OK" : "CRIT",
-  summary: textOf(agentName, seq),
+  summary: `${agentName} result ${seq}`,
   metrics: null,
   evidence: null,
 });
@@ -74,7 +74,7 @@ async function wearOut({ hosts }: World, random: Random): Promise<void> {
 }
 
 /** The person on call asks for a repair of every worker that is down, and approves it. */
-async function operate({ database, probes, ask }: World): Promise<void> {
+export async function operate({ database, probes, ask }: World): Promise<void> {
   const incidents = await database.query<{ id: string }>(
     `SELECT i.id FROM incidents i JOIN probe_state s ON s.incident_id = i.id
      WHERE s.probe_id = ANY($1) AND i.status <> 'RESOLVED'

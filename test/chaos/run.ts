@@ -6,7 +6,7 @@ import { commands } from "./checks/commands.js";
 import { eventsCheck } from "./checks/events.js";
 import { policy } from "./checks/policy.js";
 import { results } from "./checks/results.js";
-import { planFault } from "./faults.js";
+import { faultKinds, planFault } from "./faults.js";
 import { type Life, live } from "./life.js";
 import { createRandom, type Random } from "./random.js";
 import { createStory, type Story } from "./story.js";
@@ -37,13 +37,17 @@ export interface Report {
   violations: string[];
 }
 
+/** From here on a run has time for faults that take minutes. */
+const LONG_MS = 10 * 60_000;
+
 /** Breaks everything at random and verifies what is promised. The seed repeats what was done to it. */
 export async function runChaos({ write, ...options }: ChaosOptions): Promise<Report> {
-  const { seed, forMs, verifyEveryMs = 60_000, everyPoint, kinds, signal } = options;
+  const { seed, forMs, verifyEveryMs = 60_000, everyPoint, signal } = options;
+  const kinds = options.kinds ?? faultKinds({ long: forMs >= LONG_MS });
   const random = createRandom(seed);
   const story = createStory(write);
   story.tell(`seed ${seed}`);
-  await using world = await buildWorld({ random, story });
+  await using world = await buildWorld({ random, story, stormSize: forMs >= LONG_MS ? 300 : 100 });
   await using watch = new Watch(world);
   await using life = live(world, random.branch("life"));
   story.tell("the world is up");
@@ -112,7 +116,7 @@ interface Breaking {
   random: Random;
   story: Story;
   until: number;
-  kinds?: string[];
+  kinds: string[];
   signal?: AbortSignal;
 }
 

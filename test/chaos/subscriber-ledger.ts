@@ -2,6 +2,8 @@ import type { Client, Event } from "@poppo-ops/client";
 
 export const seqOf = (cursor: string): number => Number(Buffer.from(cursor, "base64url").toString().split(":")[2]);
 
+export const cursorOf = (epoch: string, seq: number): string => Buffer.from(`v1:${epoch}:${seq}`).toString("base64url");
+
 export interface Seen {
   seq: number;
   type: string;
@@ -25,7 +27,7 @@ export class SubscriberLedger implements AsyncDisposable {
     epoch: string,
     private readonly keeps = true,
   ) {
-    this.following = this.follow(Buffer.from(`v1:${epoch}:${last}`).toString("base64url"));
+    this.following = this.follow(cursorOf(epoch, last));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

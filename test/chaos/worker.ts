@@ -10,12 +10,14 @@ exec 9>>"$1.lock"
 flock -n 9 || echo "overlap $POPPO_COMMAND_ID" >>"$1.acts"
 echo "begin $POPPO_COMMAND_ID" >>"$1.acts"
 echo "starting $1"
-sleep 0.3
+sleep "$(cat "$1.takes")"
 env -u POPPO_COMMAND_ID setsid tail --pid="$2" -f "$1.acts" >/dev/null 2>&1 9>&- &
 echo $! >"$1.pid"
 echo "started as $!"
 echo "end $POPPO_COMMAND_ID" >>"$1.acts"
 `;
+
+export const QUICK_S = 0.3;
 
 export interface Acted {
   step: "begin" | "end" | "overlap";
@@ -28,6 +30,8 @@ export interface Worker extends AsyncDisposable {
   /** What starts it. */
   command: string[];
   acts(): Promise<Acted[]>;
+  /** How long it takes to start it, from now on. */
+  takes(seconds: number): Promise<void>;
   /** Ends the service; false when it did not run. */
   kill(): Promise<boolean>;
 }
@@ -37,6 +41,8 @@ export async function makeWorker(folder: string, name: string): Promise<Worker> 
   const script = join(folder, "worker.sh");
   await writeFile(script, SCRIPT);
   await writeFile(`${path}.acts`, "");
+  const takes = (seconds: number) => writeFile(`${path}.takes`, String(seconds));
+  await takes(QUICK_S);
   const kill = async () => {
     const pid = Number(await readFile(`${path}.pid`, "utf8").catch(() => ""));
     const isOurs = pid > 0 && (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).includes(path);
@@ -53,6 +59,7 @@ export async function makeWorker(folder: string, name: string): Promise<Worker> 
         return { step, commandId } as Acted;
       });
     },
+    takes,
     kill,
     // The service ends with this process in any case; one that lost its pid file to a crash only then.
     async [Symbol.asyncDispose]() {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Client, createClient } from "@poppo-ops/client";
 import { fakeEngine } from "../harness/fake-engine.js";
 import { type FaultProxy, faultProxy } from "../harness/fault-proxy.js";
+import { NeverReader } from "../harness/never-reader.js";
 import { ADMIN_TOKEN } from "../harness/server-process.js";
 import { SimulatedAgent } from "../harness/simulated-agent.js";
 import { type ChaosDatabase, startChaosDatabase } from "./database.js";
@@ -11,7 +12,7 @@ import { CONTAINERS, createProbes, type Probes } from "./probes.js";
 import { type Host, type Replica, type Surroundings, startHost, startReplica } from "./processes.js";
 import type { Random } from "./random.js";
 import type { Story } from "./story.js";
-import { SubscriberLedger } from "./subscriber-ledger.js";
+import { cursorOf, SubscriberLedger } from "./subscriber-ledger.js";
 import { makeWorker } from "./worker.js";
 
 export interface WorldOptions {
@@ -20,6 +21,7 @@ export interface WorldOptions {
   hosts?: number;
   crowd?: number;
   subscribers?: number;
+  stormSize?: number;
   bug?: PlantedBug;
 }
 
@@ -33,6 +35,9 @@ export interface World {
   crowdLink: FaultProxy;
   subscribers: SubscriberLedger[];
   subscriberLink: FaultProxy;
+  /** How many more subscribers a reconnect storm has. */
+  stormSize: number;
+  neverReaders: NeverReader[];
   probes: Probes;
   /** What agents did that no fault explains; emptied by the checker. */
   complaints: string[];
@@ -98,6 +103,7 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
     const client = createClient({ url: subscriberLink.url, token: ADMIN_TOKEN, random: () => 0.1 });
     return own(new SubscriberLedger(name, client, head, epoch));
   });
+  const neverReaders = replicas.map(({ server }) => own(new NeverReader(() => server.url, cursorOf(epoch, 0))));
   const ask: World["ask"] = async (request) => {
     let failure: unknown;
     for (const replica of replicas) {
@@ -109,7 +115,11 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
     }
     throw failure;
   };
-  return { folder, database, replicas, hosts, crowd, crowdLink, subscribers, subscriberLink, probes, complaints, ask };
+  const { stormSize = 100 } = options;
+  return {
+    ...{ folder, database, replicas, hosts, probes, complaints, ask },
+    ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders },
+  };
 }
 
 const names = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);

@@ -50,7 +50,8 @@ export async function faultProxy({ targets, random }: FaultProxyOptions): Promis
   server.on("upgrade", async (near, stream, head) => {
     if (weather.state === "HALF_OPEN") return;
     const far = await reach(targets(), turn++);
-    if (!far || stream.destroyed) return stream.destroy() && far?.terminate();
+    if (!far) return void stream.destroy();
+    if (stream.destroyed) return far.terminate();
     sockets.handleUpgrade(near, stream, head, (socket) => join(socket, far));
   });
 

@@ -16,11 +16,12 @@ export const boundsCheck =
   async (world) => {
     const gaps = await gapsOf(world);
     const dropped = gaps.reduce((sum, gap) => sum + gap.results, 0);
+    const cutOffs = world.neverReaders.reduce((sum, reader) => sum + reader.cutOffs, 0);
     const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
     const over = (what: string, seen: number, allowed: number) =>
       seen > allowed ? [`${what} ${mib(seen)}; the bound is ${mib(allowed)}`] : [];
     return {
-      verified: `server at most ${mib(peaks.server)}, agent ${mib(peaks.agent)}, spool ${mib(peaks.spool)}; ${gaps.length} gaps told, ${dropped} results`,
+      verified: `${cutOffs} × a reader that never reads was cut off; server at most ${mib(peaks.server)}, agent ${mib(peaks.agent)}, spool ${mib(peaks.spool)}; ${gaps.length} gaps told, ${dropped} results`,
       violations: [
         ...over("a server had", peaks.server, SERVER_BYTES),
         ...over("an agent had", peaks.agent, AGENT_BYTES),
