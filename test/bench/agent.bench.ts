@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CreateProbeDocument, unwrap } from "@poppo-ops/client";
 import { startAgentProcess } from "../harness/agent-process.js";
 import type { ServerProcess } from "../harness/server-process.js";
+import { usageOf } from "./process-usage.js";
 import { type Row, round } from "./row.js";
 
 /** Kinds that run on any Linux host. */
@@ -26,13 +26,14 @@ export async function agent(server: ServerProcess, quick: boolean): Promise<Row[
   await using process = await startAgentProcess(server, "bench-host", {});
   const seconds = quick ? 30 : 180;
   await sleep(5000);
-  const before = await cpuMs(process.pid);
+  const before = await usageOf(process.pid);
   await sleep(seconds * 1000);
-  const cpu = (await cpuMs(process.pid)) - before;
-  const rss = await rssMiB(process.pid);
+  const after = await usageOf(process.pid);
+  const cpu = after.cpuMs - before.cpuMs;
+  const rss = after.rssMiB;
   const bare = spawn(globalThis.process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
   await sleep(2000);
-  const bareRss = await rssMiB(bare.pid!);
+  const bareRss = (await usageOf(bare.pid!)).rssMiB;
   const gone = once(bare, "exit");
   bare.kill();
   await gone;
@@ -51,16 +52,4 @@ export async function agent(server: ServerProcess, quick: boolean): Promise<Row[
       note: "user and system time of the same run",
     },
   ];
-}
-
-async function rssMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
-}
-
-/** Fields 14 and 15 of proc(5) stat, in clock ticks of 10 ms; the name in field 2 may hold spaces. */
-async function cpuMs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }

@@ -1,15 +1,21 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
+import { load } from "./load-process.js";
+
+export interface BroadcastInput {
+  /** Sent one after the other, over and over. */
+  texts: string[];
+}
 
 /** The limit of fan-out: a bare `ws` server that writes one text to every socket when it is told to. */
-process.once("message", async (input) => {
-  const { bytes } = input as { bytes: number };
+load<BroadcastInput, string>(async ({ texts }, { onTold }) => {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
   await once(server, "listening");
-  const text = "x".repeat(bytes);
-  process.on("message", () => {
+  let sent = 0;
+  onTold(() => {
+    const text = texts[sent++ % texts.length]!;
     for (const socket of server.clients) socket.send(text);
   });
-  process.send!({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });

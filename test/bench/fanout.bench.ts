@@ -1,102 +1,79 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
-import { RaiseIncidentDocument, unwrap } from "@poppo-ops/client";
-import pg from "pg";
 import { ADMIN_TOKEN, type ServerProcess } from "../harness/server-process.js";
+import type { BroadcastInput } from "./broadcast.load.js";
+import { type EventSource, openEventSource } from "./event-source.js";
+import { startLoad } from "./load-process.js";
+import { measured, peerOf, startPeer } from "./peer.js";
 import type { Row } from "./row.js";
-import type { SubscribersInput } from "./subscribers.load.js";
+import type { SubscribersInput, SubscribersOutput } from "./subscribers.load.js";
 
-const QUERY =
-  "subscription { incidentEvents { cursor caughtUp events { cursor type at actor summary severity payload incident { id number title status severity } } } }";
-
-/** Messages of the bare broadcast under way: one is sent as soon as an earlier one has reached everybody. */
+const SUBSCRIBERS = 5000;
+const FILTERS = 50;
+/** Messages under way: the next one is sent as soon as an earlier one has reached everybody. */
 const UNDER_WAY = 3;
-/** Shorter than a page takes to a thousand sockets: there is always something to send, and what waits shares a page. */
-const PUBLISH_EVERY_MS = 12;
 
-/** Deliveries of an event stream to many subscribers. */
+const PAGE =
+  "cursor caughtUp events { cursor type at actor summary severity payload incident { id number title status severity } }";
+const QUERY = `subscription ($filter: EventFilter) { incidentEvents(filter: $filter) { ${PAGE} } }`;
+
+/** One event stream to many subscribers of the same query. */
 export async function fanout(server: ServerProcess, quick: boolean): Promise<Row[]> {
-  const count = 1000;
-  const seconds = quick ? 5 : 10;
-  const database = new pg.Client(server.databaseUrl);
-  await database.connect();
-  const publish = await publisher(server, database);
-  const stop = new AbortController();
-  const publishing = publish(stop.signal);
-  const ours = await subscribers({ url: server.url, token: ADMIN_TOKEN, count, seconds, query: QUERY }, () => {});
-  stop.abort();
-  await publishing;
-  await database.end();
+  await using source = await openEventSource(server, 1);
+  return [await row("fanout", source, server, quick, `${SUBSCRIBERS} subscribers of one query`)];
+}
 
-  const bare = fork(new URL("./broadcast.load.js", import.meta.url), {
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
-  bare.send({ bytes: ours.bytes });
-  const [{ url }] = (await once(bare, "message")) as [{ url: string }];
-  const limit = await subscribers({ url, count, seconds }, () => bare.send("next"));
-  await ended(bare);
-  return [
-    {
-      id: "fanout",
-      value: Math.round(ours.perSecond),
-      unit: "deliveries/s",
-      limit: Math.round(limit.perSecond),
-      note: `an event every ${PUBLISH_EVERY_MS} ms to ${count} subscribers, in pages of ${ours.bytes} bytes on average; limit: bare ws broadcast of as many bytes`,
+/** The same stream in as many filters as there are services; a subscriber sees the events of one. */
+export async function fanoutMixed(server: ServerProcess, quick: boolean): Promise<Row[]> {
+  await using source = await openEventSource(server, FILTERS);
+  return [await row("fanout.mixed", source, server, quick, `${SUBSCRIBERS} subscribers in ${FILTERS} filters`)];
+}
+
+async function row(id: string, source: EventSource, server: ServerProcess, quick: boolean, who: string): Promise<Row> {
+  const subscriptions = source.filters.map((filter) => ({ query: QUERY, variables: { filter } }));
+  const input = { count: SUBSCRIBERS, seconds: quick ? 5 : 10, subscriptions };
+  const texts: string[] = [];
+  const ours = await drive(
+    { ...input, url: server.url, token: ADMIN_TOKEN },
+    () => source.commit(),
+    (text) => {
+      const count = eventsOf(text).length;
+      if (count > 0) texts.push(text);
+      return count;
     },
-  ];
-}
+  );
 
-/** Commits an event without the cost of the mutation that would make it. */
-async function publisher(server: ServerProcess, database: pg.Client): Promise<(signal: AbortSignal) => Promise<void>> {
-  const { raiseIncident } = await server.client.request(RaiseIncidentDocument, {
-    input: { title: "bench", severity: "P3" },
+  await using bare = startLoad<BroadcastInput, string>(new URL("./broadcast.load.js", import.meta.url), { texts });
+  const limit = await drive({ ...input, url: await bare.answer, subscriptions: undefined }, () => bare.tell("next"));
+
+  const yoga = await measured("graphql-yoga", async () => {
+    await using peer = startPeer<object, string>("yoga", { pages: texts.map(pageOf), filters: source.filters });
+    const url = await peer.answer;
+    return await drive({ ...input, url }, () => peer.tell("next"));
   });
-  const { incident } = unwrap(raiseIncident);
-  const event = {
-    type: "incident.note_added",
-    at: Date.now(),
-    actor: "bench",
-    incidentId: incident!.id,
-    severity: "P3",
-    summary: "a note",
-    payload: { text: "a note" },
-  };
-  // One at a time: a backlog would outlive the measurement.
-  return async (signal) => {
-    while (!signal.aborted) {
-      await database.query("SELECT append_events($1)", [JSON.stringify([event])]);
-      await database.query("SELECT pg_notify('poppo_hints', E'bench\\nevents')");
-      await sleep(PUBLISH_EVERY_MS);
-    }
+  return {
+    id,
+    value: Math.round(ours.deliveriesPerSecond),
+    unit: "deliveries/s",
+    limit: Math.round(limit.deliveriesPerSecond),
+    peers: [peerOf(yoga, ({ deliveriesPerSecond }) => Math.round(deliveriesPerSecond))],
+    note: `${who}, messages of ${Math.round(ours.bytesPerDelivery)} bytes on average, ${UNDER_WAY} under way; limit: bare ws broadcast of the same messages`,
   };
 }
 
-interface Received {
-  perSecond: number;
-  bytes: number;
-}
+const pageOf = (text: string) => JSON.parse(text).payload.data.incidentEvents;
+const eventsOf = (text: string): unknown[] => pageOf(text).events;
 
-async function subscribers(input: SubscribersInput, next: () => void): Promise<Received> {
-  const child = fork(new URL("./subscribers.load.js", import.meta.url), {
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
-  child.send(input);
-  // A listener, not `once` in a loop: two messages may come in one turn.
-  const result = await new Promise<Received>((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`the subscribers ended with ${code}`)));
-    child.on("message", (message: "ready" | "round" | Received) => {
-      if (typeof message === "object") resolve(message);
-      else for (let i = 0; i < (message === "ready" ? UNDER_WAY : 1); i++) next();
-    });
-  });
-  await ended(child);
-  return result;
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, "exit");
-  child.kill();
-  await gone;
+/** `next` makes a message for everybody; `counts` says how many of them the last subscriber just received as one. */
+async function drive(
+  input: SubscribersInput,
+  next: () => void,
+  counts: (text: string) => number = () => 1,
+): Promise<SubscribersOutput> {
+  await using clients = startLoad<SubscribersInput, SubscribersOutput>(
+    new URL("./subscribers.load.js", import.meta.url),
+    input,
+    (said) => {
+      for (let i = said === "ready" ? UNDER_WAY : counts(said as string); i > 0; i--) next();
+    },
+  );
+  return await clients.answer;
 }

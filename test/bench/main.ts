@@ -1,43 +1,53 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startServerProcess } from "../harness/server-process.js";
-import { agent } from "./agent.bench.js";
-import { fanout } from "./fanout.bench.js";
-import { ingest } from "./ingest.bench.js";
-import { latency } from "./latency.bench.js";
-import { machine, published, type Row } from "./row.js";
-import { start } from "./start.bench.js";
+import { BENCHES, type Bench } from "./benches.js";
+import { machine, type PublishedRow, publish } from "./row.js";
+import { heading, tableLine } from "./table.js";
 
-/** `npm run bench [-- --quick] [-- names…]`: each row beside its limit, measured in the same run. */
-const BENCHES = { start: async () => start(), ingest, fanout, latency, agent };
-
+/** `npm run bench [-- --quick] [-- ids…]`: each row beside its limit and its peer, measured in the same run. */
 const args = process.argv.slice(2);
 const quick = args.includes("--quick");
-const chosen = args.filter((arg) => !arg.startsWith("--"));
-const unknown = chosen.find((name) => !(name in BENCHES));
+const wanted = args.filter((arg) => !arg.startsWith("--"));
+
+const asksFor = (arg: string, { ids }: Bench) => ids.some((id) => id === arg || id.startsWith(`${arg}.`));
+const unknown = wanted.find((arg) => !BENCHES.some((bench) => asksFor(arg, bench)));
 if (unknown) {
-  console.error(`there is no benchmark "${unknown}"; there are ${Object.keys(BENCHES).join(", ")}`);
+  console.error(`there is no row "${unknown}"; there are ${BENCHES.flatMap(({ ids }) => ids).join(", ")}`);
   process.exit(2);
 }
+const chosen = BENCHES.filter((bench) => wanted.length === 0 || wanted.some((arg) => asksFor(arg, bench)));
 
-const rows: Row[] = [];
-for (const [name, bench] of Object.entries(BENCHES)) {
-  if (chosen.length > 0 && !chosen.includes(name)) continue;
-  console.error(`measuring ${name} …`);
+console.log(`${machine}${quick ? ", quick" : ""}\n${heading()}`);
+const rows: PublishedRow[] = [];
+let failed = 0;
+for (const bench of chosen) {
+  try {
+    rows.push(...(await measure(bench)));
+  } catch (error) {
+    failed++;
+    console.log(`${bench.ids.join(", ")} failed: ${(error as Error).stack}`);
+  }
+}
+await keep(rows, new Set(chosen.flatMap(({ ids }) => ids)));
+process.exit(failed > 0 ? 1 : 0);
+
+async function measure({ ids, run }: Bench): Promise<PublishedRow[]> {
+  console.error(`measuring ${ids.join(", ")} …`);
   await using server = await startServerProcess();
-  rows.push(...(await bench(server, quick)));
+  const measured = (await run(server, quick)).map((row) => publish(row, new Date().toISOString()));
+  for (const row of measured) console.log(tableLine(row));
+  return measured;
 }
-const results = published(rows, new Date().toISOString());
-console.table(
-  Object.fromEntries(
-    results.map(({ id, value, unit, limit, ratioToLimit }) => [id, { value, unit, limit, ratio: ratioToLimit }]),
-  ),
-);
-console.log(machine);
-const latest = fileURLToPath(new URL("../../bench/results/latest.json", import.meta.url));
-if (!quick && chosen.length === 0) {
+
+/** What was measured now takes the place of what was measured before; other rows stay as they are. */
+async function keep(measured: PublishedRow[], replaced: Set<string>): Promise<void> {
+  const latest = fileURLToPath(new URL("../../bench/results/latest.json", import.meta.url));
+  const before: PublishedRow[] = JSON.parse(await readFile(latest, "utf8").catch(() => "[]"));
+  const order = BENCHES.flatMap(({ ids }) => ids);
+  const all = [...before.filter(({ id }) => order.includes(id) && !replaced.has(id)), ...measured];
+  all.sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   await mkdir(dirname(latest), { recursive: true });
-  await writeFile(latest, `${JSON.stringify(results, null, 2)}\n`);
+  await writeFile(latest, `${JSON.stringify(all, null, 2)}\n`);
 }
-process.exit(0);

@@ -1,55 +1,81 @@
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import WebSocket from "ws";
+import { CountingSocket } from "./counting-socket.js";
 import { load } from "./load-process.js";
+import { needOpenFiles } from "./open-files.js";
 
 export interface SubscribersInput {
   url: string;
   token?: string;
   count: number;
   seconds: number;
-  /** Absent: a bare socket that only counts. */
-  query?: string;
+  /** Shared out among the sockets in turn. Absent: bare sockets. */
+  subscriptions?: { query: string; variables?: object }[];
 }
 
-/** Many sockets that count what they are sent. A bare client, so that the client is not what is measured. */
-load<SubscribersInput, { perSecond: number; bytes: number }>(async ({ url, token, count, seconds, query }) => {
+export interface SubscribersOutput {
+  deliveriesPerSecond: number;
+  bytesPerDelivery: number;
+}
+
+/** Says "ready", and then each message that reached the last of its sockets. */
+load<SubscribersInput, SubscribersOutput>(async (input, { say }) => {
+  const { count, seconds } = input;
+  await needOpenFiles(count);
   let messages = 0;
   let bytes = 0;
-  let counting = false;
-  const open = async () => {
-    const socket = new WebSocket(
-      `${url.replace(/^http/, "ws")}${query ? "/graphql" : ""}`,
-      query ? "graphql-transport-ws" : undefined,
-      { perMessageDeflate: false },
-    );
-    await once(socket, "open");
-    if (query) {
-      socket.send(JSON.stringify({ type: "connection_init", payload: { authorization: `Bearer ${token}` } }));
-      await once(socket, "message");
-      socket.send(JSON.stringify({ id: "1", type: "subscribe", payload: { query } }));
-    }
-    socket.on("message", (data: Buffer) => {
-      bytes += data.length;
-      if (++messages % count === 0 && counting) process.send!("round");
-    });
-    return socket;
+  const onMessage = (size: number) => {
+    messages++;
+    bytes += size;
   };
-  const sockets: WebSocket[] = [];
-  for (let i = 0; i < count; i += 50)
-    sockets.push(...(await Promise.all(Array.from({ length: Math.min(50, count - i) }, open))));
-  // A subscription begins with a page that says where it stands.
+  const sockets: CountingSocket[] = [];
+  for (let i = 0; i < count - 1; i += 100) {
+    const some = Array.from({ length: Math.min(100, count - 1 - i) }, (_, j) => open(input, i + j, onMessage));
+    sockets.push(...(await Promise.all(some)));
+  }
+  let isReady = false;
+  sockets.push(
+    await open(input, count - 1, (size, text) => {
+      onMessage(size);
+      if (isReady && text) say(text);
+    }),
+  );
+  sockets.at(-1)!.keepsText = true;
+  // A subscription may begin with a message that says where it stands.
   await sleep(1000);
-  messages = 0;
-  counting = true;
-  process.send!("ready");
+  isReady = true;
+  say("ready");
   await sleep(1000);
   const before = { messages, bytes };
   const started = performance.now();
   await sleep(seconds * 1000);
   const elapsed = (performance.now() - started) / 1000;
   const received = messages - before.messages;
-  const average = (bytes - before.bytes) / Math.max(1, received);
-  for (const socket of sockets) socket.terminate();
-  return { perSecond: received / elapsed, bytes: Math.round(average) };
+  const lost = sockets.filter(({ closed }) => closed).length;
+  if (lost > 0) throw new Error(`${lost} of ${count} connections were lost`);
+  return { deliveriesPerSecond: received / elapsed, bytesPerDelivery: (bytes - before.bytes) / Math.max(1, received) };
 });
+
+async function open(
+  { url, token, subscriptions }: SubscribersInput,
+  i: number,
+  onMessage: (size: number, text: string | null) => void,
+): Promise<CountingSocket> {
+  const at = new URL(subscriptions ? "/graphql" : "/", url);
+  if (!subscriptions) return CountingSocket.open({ url: at, keepsText: false, onMessage });
+  let greet = () => {};
+  const greeted = new Promise<void>((resolve) => {
+    greet = resolve;
+  });
+  let deliver = (_size: number, _text: string | null) => greet();
+  const socket = await CountingSocket.open({
+    url: at,
+    protocol: "graphql-transport-ws",
+    keepsText: false,
+    onMessage: (size, text) => deliver(size, text),
+  });
+  socket.send(JSON.stringify({ type: "connection_init", payload: token ? { authorization: `Bearer ${token}` } : {} }));
+  await greeted;
+  deliver = onMessage;
+  socket.send(JSON.stringify({ id: "1", type: "subscribe", payload: subscriptions[i % subscriptions.length] }));
+  return socket;
+}

@@ -11,6 +11,7 @@ import {
   unwrap,
 } from "@poppo-ops/client";
 import { encodeResultBatch, type Result } from "@poppo-ops/plugins/wire";
+import pg from "pg";
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
@@ -69,6 +70,30 @@ export class SimulatedAgent {
       },
     });
     return new SimulatedAgent(url, unwrap(enrolAgent).agent!.id, name, privateKey, options);
+  }
+
+  /** Enrols by SQL, because thousands of enrolments take longer than what is to be measured with them. */
+  static async enrolMany(databaseUrl: string, url: string, count: number, prefix: string): Promise<SimulatedAgent[]> {
+    const enrolled = Array.from({ length: count }, (_, i) => ({
+      id: randomUUID(),
+      name: `${prefix}-${i}`,
+      ...generateKeyPairSync("ed25519"),
+    }));
+    const database = new pg.Client(databaseUrl);
+    await database.connect();
+    await database.query(
+      `WITH enrolled AS (
+         INSERT INTO agents (id, name, public_key, version)
+         SELECT *, 'simulated' FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) RETURNING id)
+       INSERT INTO agent_sessions (agent_id) SELECT id FROM enrolled`,
+      [
+        enrolled.map(({ id }) => id),
+        enrolled.map(({ name }) => name),
+        enrolled.map(({ publicKey }) => JSON.stringify(publicKey.export({ format: "jwk" }))),
+      ],
+    );
+    await database.end();
+    return enrolled.map(({ id, privateKey }) => new SimulatedAgent(url, id, privateKey));
   }
 
   /** Holds a session until `close`, and goes on from the server's high-water mark after every reconnect. */

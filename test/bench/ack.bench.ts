@@ -1,0 +1,66 @@
+import pg from "pg";
+import type { ServerProcess } from "../harness/server-process.js";
+import { asAdmin, graphqlBody, httpLoad } from "./http-load.js";
+import { fillIncidents } from "./incidents-fill.js";
+import { type Row, round } from "./row.js";
+
+const OPEN = 100_000;
+const CONNECTIONS = 4;
+
+const ACKNOWLEDGE =
+  "mutation ($id: ID!) { acknowledgeIncident(input: { id: $id }) { incident { id number status acknowledgedAt } userErrors { code } } }";
+const LIST = `query ($filter: IncidentFilter) { incidents(filter: $filter, first: 50) {
+  nodes { id number title status severity category assignee lastSeenAt service { name } } pageInfo { hasNextPage endCursor } } }`;
+
+/** What responders wait for while 100,000 incidents are open. */
+export async function ack(server: ServerProcess, quick: boolean): Promise<Row[]> {
+  await fillIncidents(server, { total: OPEN, open: OPEN });
+  const load = { headers: asAdmin, url: `${server.url}/graphql`, connections: CONNECTIONS, seconds: quick ? 4 : 10 };
+  const filters = await listFilters(server);
+  const bodies = filters.map((filter) => graphqlBody(LIST, { filter }));
+  const list = await httpLoad({ ...load, bodies, expected: '"number":' });
+  const acknowledgements = (await someIncidents(server, 50_000)).map((id) => graphqlBody(ACKNOWLEDGE, { id }));
+  const ack = await httpLoad({ ...load, bodies: acknowledgements, expected: '"ACKNOWLEDGED"' });
+  return [
+    {
+      id: "ack",
+      value: round(ack.p99, 2),
+      unit: "ms",
+      note: `p99 of acknowledgeIncident with ${OPEN} open incidents, ${CONNECTIONS} responders at once, ${Math.round(ack.perSecond)}/s, p50 ${round(ack.p50, 2)} ms; budget 10 ms`,
+    },
+    {
+      id: "list",
+      value: round(list.p99, 2),
+      unit: "ms",
+      note: `p99 of a first page of 50 by ${filters.length} filters in turn, ${CONNECTIONS} at once, ${Math.round(list.perSecond)}/s, p50 ${round(list.p50, 2)} ms; budget 10 ms`,
+    },
+  ];
+}
+
+/** One of each kind of condition, and some together. */
+async function listFilters({ databaseUrl }: ServerProcess): Promise<object[]> {
+  const [serviceId] = await ids(databaseUrl, "SELECT id FROM services ORDER BY name LIMIT 1");
+  const statuses = ["TRIGGERED", "ACKNOWLEDGED"];
+  return [
+    {},
+    { statuses },
+    { statuses, severities: ["P0", "P1"] },
+    { categories: ["DATABASE"], statuses },
+    { serviceIds: [serviceId], statuses },
+    { assignee: "person 40", statuses },
+    { search: "check 4711", statuses },
+    { source: "bench", severities: ["P3"] },
+  ];
+}
+
+/** From everywhere in the table, not the newest only. */
+const someIncidents = ({ databaseUrl }: ServerProcess, count: number): Promise<string[]> =>
+  ids(databaseUrl, `SELECT id FROM incidents WHERE status = 'TRIGGERED' ORDER BY md5(id::text) LIMIT ${count}`);
+
+async function ids(databaseUrl: string, statement: string): Promise<string[]> {
+  const database = new pg.Client(databaseUrl);
+  await database.connect();
+  const { rows } = await database.query<{ id: string }>(statement);
+  await database.end();
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,28 @@
+import type { ServerProcess } from "../harness/server-process.js";
+import { ack } from "./ack.bench.js";
+import { agent } from "./agent.bench.js";
+import { agents } from "./agents.bench.js";
+import { fanout, fanoutMixed } from "./fanout.bench.js";
+import { ingest } from "./ingest.bench.js";
+import { latency } from "./latency.bench.js";
+import { query } from "./query.bench.js";
+import type { Row } from "./row.js";
+import { start } from "./start.bench.js";
+
+/** What is measured together, on a server of its own. */
+export interface Bench {
+  ids: string[];
+  run(server: ServerProcess, quick: boolean): Promise<Row[]>;
+}
+
+export const BENCHES: Bench[] = [
+  { ids: ["start.cold", "start.warm"], run: start },
+  { ids: ["ingest", "ingest.storm"], run: ingest },
+  { ids: ["fanout"], run: fanout },
+  { ids: ["fanout.mixed"], run: fanoutMixed },
+  { ids: ["latency.p50", "latency.p99"], run: latency },
+  { ids: ["query", "query.p99"], run: query },
+  { ids: ["ack", "list"], run: ack },
+  { ids: ["agents.10k", "agents.10k.cpu"], run: agents },
+  { ids: ["agent.rss", "agent.cpu"], run: agent },
+];
