@@ -1,5 +1,5 @@
-import pg from "pg";
 import type { ServerProcess } from "../harness/server-process.js";
+import { openSql } from "../harness/sql.js";
 import { asAdmin, graphqlBody, httpLoad } from "./http-load.js";
 import { fillIncidents } from "./incidents-fill.js";
 import { type Row, round } from "./row.js";
@@ -58,9 +58,6 @@ const someIncidents = ({ databaseUrl }: ServerProcess, count: number): Promise<s
   ids(databaseUrl, `SELECT id FROM incidents WHERE status = 'TRIGGERED' ORDER BY md5(id::text) LIMIT ${count}`);
 
 async function ids(databaseUrl: string, statement: string): Promise<string[]> {
-  const database = new pg.Client(databaseUrl);
-  await database.connect();
-  const { rows } = await database.query<{ id: string }>(statement);
-  await database.end();
-  return rows.map(({ id }) => id);
+  await using sql = await openSql(databaseUrl);
+  return (await sql.query<{ id: string }>(statement)).map(({ id }) => id);
 }

@@ -1,6 +1,6 @@
 import { CreateServiceDocument, RaiseIncidentDocument, unwrap } from "@poppo-ops/client";
-import pg from "pg";
 import type { ServerProcess } from "../harness/server-process.js";
+import { openSql } from "../harness/sql.js";
 
 export interface EventSource extends AsyncDisposable {
   /** Commits one event for each filter, in one transaction. */
@@ -21,20 +21,19 @@ export async function openEventSource({ client, databaseUrl }: ServerProcess, fi
     serviceIds.push(serviceId);
     events.push(noteOn(unwrap(raiseIncident).incident!.id, serviceId));
   }
-  const database = new pg.Client(databaseUrl);
-  await database.connect();
+  const sql = await openSql(databaseUrl);
   const text = JSON.stringify(events);
   let last: Promise<unknown> = Promise.resolve();
   return {
     filters: filters === 1 ? [{}] : serviceIds.map((id) => ({ serviceIds: [id] })),
     commit() {
       last = last.then(() =>
-        database.query("SELECT append_events($1), pg_notify('poppo_hints', E'bench\\nevents')", [text]),
+        sql.query("SELECT append_events($1), pg_notify('poppo_hints', E'bench\\nevents')", [text]),
       );
     },
     async [Symbol.asyncDispose]() {
       await last;
-      await database.end();
+      await sql[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,5 +1,5 @@
-import pg from "pg";
 import type { ServerProcess } from "../harness/server-process.js";
+import { openSql } from "../harness/sql.js";
 
 const SERVICES = 200;
 const ENTRIES = 3;
@@ -9,20 +9,20 @@ const ENTRIES = 3;
  * starts the server again. The hash chain of the events is not made: nothing here verifies it.
  */
 export async function fillIncidents(server: ServerProcess, counts: { total: number; open: number }): Promise<void> {
-  const database = new pg.Client(server.databaseUrl);
-  await database.connect();
-  const { total, open } = counts;
-  await database.query(
+  await fill(server.databaseUrl, counts);
+  await server.stop();
+  await server.start();
+}
+
+async function fill(databaseUrl: string, { total, open }: { total: number; open: number }): Promise<void> {
+  await using sql = await openSql(databaseUrl);
+  await sql.query(
     "INSERT INTO services (name, owner) SELECT 'service ' || i, 'team ' || i % 20 FROM generate_series(1, $1::int) i ON CONFLICT DO NOTHING",
     [SERVICES],
   );
-  await database.query(INCIDENTS, [total, total - open]);
-  await database.query(ENTRIES_OF_INCIDENTS, [ENTRIES]);
-  await database.query("VACUUM ANALYZE incidents, events, services");
-  await database.query("CHECKPOINT");
-  await database.end();
-  await server.stop();
-  await server.start();
+  await sql.query(INCIDENTS, [total, total - open]);
+  await sql.query(ENTRIES_OF_INCIDENTS, [ENTRIES]);
+  await sql.query("VACUUM ANALYZE incidents, events, services");
 }
 
 const INCIDENTS = `

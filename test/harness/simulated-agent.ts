@@ -11,7 +11,7 @@ import {
   unwrap,
 } from "@poppo-ops/client";
 import { encodeResultBatch, type Result } from "@poppo-ops/plugins/wire";
-import pg from "pg";
+import { openSql } from "./sql.js";
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
@@ -79,9 +79,8 @@ export class SimulatedAgent {
       name: `${prefix}-${i}`,
       ...generateKeyPairSync("ed25519"),
     }));
-    const database = new pg.Client(databaseUrl);
-    await database.connect();
-    await database.query(
+    await using sql = await openSql(databaseUrl);
+    await sql.query(
       `WITH enrolled AS (
          INSERT INTO agents (id, name, public_key, version)
          SELECT *, 'simulated' FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) RETURNING id)
@@ -92,7 +91,6 @@ export class SimulatedAgent {
         enrolled.map(({ publicKey }) => JSON.stringify(publicKey.export({ format: "jwk" }))),
       ],
     );
-    await database.end();
     return enrolled.map(({ id, privateKey }) => new SimulatedAgent(url, id, privateKey));
   }
 
