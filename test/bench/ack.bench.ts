@@ -1,10 +1,8 @@
 import type { ServerProcess } from "../harness/server-process.js";
 import { openSql } from "../harness/sql.js";
 import { asAdmin, graphqlBody, httpLoad } from "./http-load.js";
-import { fillIncidents } from "./incidents-fill.js";
 import { type Row, round } from "./row.js";
 
-const OPEN = 100_000;
 const CONNECTIONS = 4;
 
 const ACKNOWLEDGE =
@@ -12,27 +10,26 @@ const ACKNOWLEDGE =
 const LIST = `query ($filter: IncidentFilter) { incidents(filter: $filter, first: 50) {
   nodes { id number title status severity category assignee lastSeenAt service { name } } pageInfo { hasNextPage endCursor } } }`;
 
-/** What responders wait for while 100,000 incidents are open. */
+/** What responders wait for in a store filled with open incidents. */
 export async function ack(server: ServerProcess, quick: boolean): Promise<Row[]> {
-  await fillIncidents(server, { total: OPEN, open: OPEN });
   const load = { headers: asAdmin, url: `${server.url}/graphql`, connections: CONNECTIONS, seconds: quick ? 4 : 10 };
   const filters = await listFilters(server);
   const bodies = filters.map((filter) => graphqlBody(LIST, { filter }));
-  const list = await httpLoad({ ...load, bodies, expected: '"number":' });
+  const list = await httpLoad({ ...load, bodies, expected: '"number"' });
   const acknowledgements = (await someIncidents(server, 50_000)).map((id) => graphqlBody(ACKNOWLEDGE, { id }));
   const ack = await httpLoad({ ...load, bodies: acknowledgements, expected: '"ACKNOWLEDGED"' });
   return [
-    {
-      id: "ack",
-      value: round(ack.p99, 2),
-      unit: "ms",
-      note: `p99 of acknowledgeIncident with ${OPEN} open incidents, ${CONNECTIONS} responders at once, ${Math.round(ack.perSecond)}/s, p50 ${round(ack.p50, 2)} ms; budget 10 ms`,
-    },
     {
       id: "list",
       value: round(list.p99, 2),
       unit: "ms",
       note: `p99 of a first page of 50 by ${filters.length} filters in turn, ${CONNECTIONS} at once, ${Math.round(list.perSecond)}/s, p50 ${round(list.p50, 2)} ms; budget 10 ms`,
+    },
+    {
+      id: "ack",
+      value: round(ack.p99, 2),
+      unit: "ms",
+      note: `p99 of acknowledgeIncident with 100,000 open incidents, ${CONNECTIONS} responders at once, ${Math.round(ack.perSecond)}/s, p50 ${round(ack.p50, 2)} ms; budget 10 ms`,
     },
   ];
 }

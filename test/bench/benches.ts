@@ -1,11 +1,10 @@
 import type { ServerProcess } from "../harness/server-process.js";
-import { ack } from "./ack.bench.js";
 import { agent } from "./agent.bench.js";
 import { agents } from "./agents.bench.js";
 import { fanout, fanoutMixed } from "./fanout.bench.js";
+import { incidents } from "./incidents.bench.js";
 import { ingest } from "./ingest.bench.js";
 import { latency } from "./latency.bench.js";
-import { query } from "./query.bench.js";
 import type { Row } from "./row.js";
 import { start } from "./start.bench.js";
 
@@ -21,8 +20,7 @@ export const BENCHES: Bench[] = [
   { ids: ["fanout"], run: fanout },
   { ids: ["fanout.mixed"], run: fanoutMixed },
   { ids: ["latency.p50", "latency.p99"], run: latency },
-  { ids: ["query", "query.p99"], run: query },
-  { ids: ["ack", "list"], run: ack },
+  { ids: ["query", "query.p99", "list", "ack"], run: incidents },
   { ids: ["agents.10k", "agents.10k.cpu"], run: agents },
   { ids: ["agent.rss", "agent.cpu"], run: agent },
 ];
