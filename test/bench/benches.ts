@@ -22,5 +22,5 @@ export const BENCHES: Bench[] = [
   { ids: ["latency.p50", "latency.p99"], run: latency },
   { ids: ["query", "query.p99", "list", "ack"], run: incidents },
   { ids: ["agents.10k", "agents.10k.cpu"], run: agents },
-  { ids: ["agent.rss", "agent.cpu"], run: agent },
+  { ids: ["agent.rss", "agent.cpu", "agent.disk"], run: agent },
 ];

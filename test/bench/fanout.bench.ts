@@ -44,7 +44,7 @@ async function row(id: string, source: EventSource, server: ServerProcess, quick
   await using bare = startLoad<BroadcastInput, string>(new URL("./broadcast.load.js", import.meta.url), { texts });
   const limit = await drive({ ...input, url: await bare.answer, subscriptions: undefined }, () => bare.tell("next"));
 
-  const yoga = await measured("graphql-yoga", async () => {
+  const yoga = await measured(async () => {
     await using peer = startPeer<object, string>("yoga", { pages: texts.map(pageOf), filters: source.filters });
     const url = await peer.answer;
     return await drive({ ...input, url }, () => peer.tell("next"));
@@ -54,7 +54,7 @@ async function row(id: string, source: EventSource, server: ServerProcess, quick
     value: Math.round(ours.deliveriesPerSecond),
     unit: "deliveries/s",
     limit: Math.round(limit.deliveriesPerSecond),
-    peers: [peerOf(yoga, ({ deliveriesPerSecond }) => Math.round(deliveriesPerSecond))],
+    peers: [peerOf("graphql-yoga", yoga, ({ deliveriesPerSecond }) => Math.round(deliveriesPerSecond))],
     note: `${who}, messages of ${Math.round(ours.bytesPerDelivery)} bytes on average, ${UNDER_WAY} under way; limit: bare ws broadcast of the same messages`,
   };
 }

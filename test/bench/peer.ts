@@ -6,23 +6,27 @@ import type { Peer } from "./row.js";
 export const startPeer = <Input extends object, Output>(name: string, input: Input): Load<Output> =>
   startLoad<Input, Output>(new URL(`../../bench/peers/${name}.mjs`, import.meta.url), input);
 
+/** A value, or why there is none. */
+export interface Measured<T> {
+  value?: T;
+  why?: string;
+}
+
 /** Measures a peer. One that is absent, or fails, costs the row its comparison and no more. */
-export async function measured<T>(
-  name: string,
-  measure: () => Promise<T>,
-): Promise<{ name: string; value?: T; why?: string }> {
+export async function measured<T>(measure: () => Promise<T>): Promise<Measured<T>> {
   try {
-    return { name, value: await measure() };
+    return { value: await measure() };
   } catch (error) {
-    return { name, why: (error as Error).message.split("\n")[0]! };
+    return { why: (error as Error).message.split("\n")[0]! };
   }
 }
 
 /** One figure of what was measured of a peer. */
-export const peerOf = <T>(
-  { name, value, why }: { name: string; value?: T; why?: string },
-  figure: (value: T) => number,
-): Peer => ({ name, value: value === undefined ? undefined : figure(value), why });
+export const peerOf = <T>(name: string, { value, why }: Measured<T>, figure: (value: T) => number): Peer => ({
+  name,
+  value: value === undefined ? undefined : figure(value),
+  why,
+});
 
 /** @throws when a program of `scripts/bench-packages.sh` is not there */
 export async function installed(path: string): Promise<string> {
