@@ -73,7 +73,13 @@ export class SimulatedAgent {
   }
 
   /** Enrols by SQL, because thousands of enrolments take longer than what is to be measured with them. */
-  static async enrolMany(databaseUrl: string, url: string, count: number, prefix: string): Promise<SimulatedAgent[]> {
+  static async enrolMany(
+    databaseUrl: string,
+    url: string,
+    count: number,
+    prefix: string,
+    options: ConnectOptions = {},
+  ): Promise<SimulatedAgent[]> {
     const enrolled = Array.from({ length: count }, (_, i) => ({
       id: randomUUID(),
       name: `${prefix}-${i}`,
@@ -91,7 +97,7 @@ export class SimulatedAgent {
         enrolled.map(({ publicKey }) => JSON.stringify(publicKey.export({ format: "jwk" }))),
       ],
     );
-    return enrolled.map(({ id, privateKey }) => new SimulatedAgent(url, id, privateKey));
+    return enrolled.map(({ id, name, privateKey }) => new SimulatedAgent(url, id, name, privateKey, options));
   }
 
   /** Holds a session until `close`, and goes on from the server's high-water mark after every reconnect. */
