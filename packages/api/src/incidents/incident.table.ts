@@ -47,6 +47,8 @@ export const incidents = pgTable(
     index("incidents_last_seen").on(t.lastSeenAt.desc().nullsFirst(), t.number.desc().nullsFirst()),
     index("incidents_service").on(t.serviceId, t.number.desc().nullsFirst()),
     index("incidents_snoozed").on(t.snoozedUntil).where(sql`${t.status} = 'SNOOZED'`),
+    // A merged cause that fails again is looked for by its key.
+    index("incidents_merged_key").on(t.dedupKey).where(sql`${t.status} = 'MERGED'`),
     index("incidents_merged_into").on(t.mergedIntoId).where(sql`${t.mergedIntoId} is not null`),
     index("incidents_title_search").using("gin", sql`${t.title} gin_trgm_ops`),
   ],

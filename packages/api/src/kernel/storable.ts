@@ -1,5 +1,7 @@
-/** JSON that `jsonb` takes: it refuses U+0000 and half surrogate pairs, and a text that was cut in two may hold one. */
-export const storableJson = (value: unknown): string => JSON.stringify(value, storable);
+/** What PostgreSQL's text and jsonb cannot hold, U+0000 and halves of surrogate pairs, is replaced. */
+export const storable = (text: string): string =>
+  text.replace(/\p{Surrogate}/gu, "\ufffd").replaceAll("\u0000", "\ufffd");
 
-const storable = (_key: string, value: unknown): unknown =>
-  typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd").replaceAll("\u0000", "\ufffd") : value;
+/** JSON that `jsonb` takes. What comes from outside is refused earlier; a text that was cut in two is not. */
+export const storableJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner) => (typeof inner === "string" ? storable(inner) : inner));

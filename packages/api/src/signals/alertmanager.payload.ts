@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../kernel/app-error.js";
-import { storable } from "./storable.js";
+import { storable } from "../kernel/storable.js";
 
 export const PAYLOAD_BYTES = 10 * 1024 * 1024;
 export const PAYLOAD_ALERTS = 10_000;

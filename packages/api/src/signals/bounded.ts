@@ -1,24 +1,24 @@
+import { storable } from "../kernel/storable.js";
+
 /**
  * At most `max` characters, and a mark where something was cut. What PostgreSQL cannot hold is replaced, not refused: an
  * alert with an odd character in a label must still reach somebody.
  */
-export function storable(text: string, max = Number.POSITIVE_INFINITY): string {
-  const cut = text.length > max ? `${text.slice(0, max - 1)}…` : text;
-  return cut.replace(/\p{Surrogate}/gu, "\ufffd").replaceAll("\u0000", "\ufffd");
-}
+export const bounded = (text: string, max: number): string =>
+  storable(text.length > max ? `${text.slice(0, max - 1)}…` : text);
 
 const TEXT = 2000;
 const ALL_TEXTS = 16_000;
 
 /** Names and texts of a sender, at most 16,000 characters of them; how many are left out stands under `…`. */
-export function storableTexts(given: Readonly<Record<string, string>>): Record<string, string> {
+export function boundedTexts(given: Readonly<Record<string, string>>): Record<string, string> {
   const kept: Record<string, string> = {};
   const entries = Object.entries(given);
   let left = ALL_TEXTS;
   for (const [i, [name, text]] of entries.entries()) {
     left -= Math.min(name.length, TEXT) + Math.min(text.length, TEXT);
     if (left < 0) return { ...kept, "…": `${entries.length - i} more` };
-    kept[storable(name, TEXT)] = storable(text, TEXT);
+    kept[bounded(name, TEXT)] = bounded(text, TEXT);
   }
   return kept;
 }

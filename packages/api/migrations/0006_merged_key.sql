@@ -1,0 +1,1 @@
+CREATE INDEX "incidents_merged_key" ON "incidents" USING btree ("dedup_key") WHERE "incidents"."status" = 'MERGED';
