@@ -26,10 +26,10 @@ const sent: Place = (anchor, reached) => `${anchor} setImmediate(() => ${reached
 type Points = [name: string, module: string, anchor: string, place: Place][];
 
 const SERVER: Points = [
-  ["flush before its commit", "agents/ingest.js", "await applySignals(tools, evaluations.written(written));", after],
+  ["flush before its commit", "agents/ingest.js", "await applySignals(tools, evaluations.written(await saved));", after],
   ["flush after its commit", "agents/ingest.js", "evaluations.commit();", before],
   ["results before their ack", "agents/ingest.js", "return { ackedSeq, window", before],
-  ["act before COMMIT", "kernel/command.js", "if (emitted.length > 0) {", after],
+  ["act before COMMIT", "kernel/command.js", 'topics.add("events");', after],
   ["act after COMMIT, before its hints", "kernel/command.js", "for (const topic of topics)", before],
   [
     "claim before its commit",
@@ -53,7 +53,7 @@ const SERVER: Points = [
   ["command report before its commit", "agents/report-command.js", 'hint("commands");', before],
   ["command report after its commit", "agents/report.resolver.js", "reportCommand(scope, input)", settled],
   ["run moved, before the commit", "remediations/move-runs.js", "return moved.map(", before],
-  ["event before it is written to subscribers", "events/fan-out.js", "async write(group, body) {", after],
+  ["event before it is written to subscribers", "events/fan-out.js", "async write(group, message) {", after],
 ];
 
 const AGENT: Points = [
