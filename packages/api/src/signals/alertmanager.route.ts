@@ -27,7 +27,8 @@ export function alertmanagerRoute(web: Express, app: App, receiver: AlertReceive
     refuseBody,
     async (request: Request, response: Response) => {
       const { integrationId } = response.locals as { integrationId: string };
-      const payload = readPayload(request.body as Buffer);
+      // A request without a body has none, not an empty one.
+      const payload = readPayload((request.body as Buffer | undefined) ?? Buffer.alloc(0));
       response.json({ ...(await receiver.receive({ integrationId, payload })), malformed: payload.malformed });
     },
   );

@@ -73,8 +73,9 @@ export async function releaseFiring(
   client: pg.PoolClient,
   ended: EndedAlert[],
 ): Promise<{ integrationId: string; fingerprint: string; incidentId: string }[]> {
-  const { rows } = await client.query(
-    `WITH released AS (
+  const { rows } = await client.query({
+    name: "release_firing",
+    text: `WITH released AS (
        DELETE FROM firing_alerts f
        USING unnest($1::uuid[], $2::text[], $3::timestamptz[]) g(integration_id, fingerprint, ends_at)
        WHERE f.integration_id = g.integration_id AND f.fingerprint = g.fingerprint
@@ -82,12 +83,12 @@ export async function releaseFiring(
        RETURNING f.*)
      SELECT r.integration_id AS "integrationId", r.fingerprint, coalesce(i.merged_into_id, i.id) AS "incidentId"
      FROM released r JOIN incidents i ON i.id = r.incident_id`,
-    [
+    values: [
       ended.map((alert) => alert.integrationId),
       ended.map((alert) => alert.fingerprint),
       ended.map((alert) => alert.endsAt),
     ],
-  );
+  });
   return rows;
 }
 
@@ -97,15 +98,20 @@ export async function releaseFiring(
  */
 export async function overIncidents(client: pg.PoolClient, ids: string[]): Promise<string[]> {
   // Two integrations may end the last two alerts of one incident at once: the second to lock it sees what the first did.
-  const lock = client.query("SELECT FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", [ids]);
-  const over = client.query<{ id: string }>(
-    `SELECT i.id FROM incidents i
+  const lock = client.query({
+    name: "lock_incidents",
+    text: "SELECT FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
+    values: [ids],
+  });
+  const over = client.query<{ id: string }>({
+    name: "over_incidents",
+    text: `SELECT i.id FROM incidents i
      WHERE i.id = ANY($1::uuid[]) AND starts_with(i.source, $2) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
        AND NOT EXISTS (SELECT FROM firing_alerts f WHERE f.incident_id = i.id)
        AND NOT EXISTS (
          SELECT FROM incidents m JOIN firing_alerts f ON f.incident_id = m.id WHERE m.merged_into_id = i.id)`,
-    [ids, ALERTMANAGER_SOURCE],
-  );
+    values: [ids, ALERTMANAGER_SOURCE],
+  });
   const [, { rows }] = await Promise.all([lock, over]);
   return rows.map((row) => row.id);
 }

@@ -137,13 +137,13 @@ describe("an end that was overtaken", () => {
     expect(body).toEqual({ ...nothing, raised: 1, ignored: 1 });
   });
 
-  test("is none when an older report of the beginning comes late", async () => {
+  test("does not, when an older report of the beginning came last", async () => {
     const sender = await givenAlertmanager(server);
     await sender.alerts(alert("firing", {}, { startsAt: second }), alert("firing", {}, { startsAt: first }));
     expect((await sender.alerts(late)).body).toEqual({ ...nothing, ignored: 1 });
   });
 
-  test("is none when the sender does not say when it ended", async () => {
+  test("is told from one whose sender does not say when it ended", async () => {
     const sender = await givenAlertmanager(server);
     await sender.alerts(alert("firing", {}));
     const untimed = alert("resolved", {}, { endsAt: "0001-01-01T00:00:00Z" });
@@ -230,6 +230,7 @@ describe("what an alert is taken for", () => {
 
 describe("a payload", () => {
   test.each([
+    ["nothing in it", "", "The body is not JSON"],
     ["no JSON", "{", "The body is not JSON"],
     ["another version", webhook([], { version: "3" }), "version: "],
     ["no alerts", { version: "4" }, "alerts: "],

@@ -130,7 +130,7 @@ async function end(act: Act, entries: Entry[]): Promise<void> {
   if (entries.length === 0) return;
   const released = await releaseFiring(act.client, latestEnds(entries));
   const incidentIds = new Map(released.map((row) => [`${row.integrationId} ${row.fingerprint}`, row.incidentId]));
-  const over = new Set(await overIncidents(act.client, [...new Set(incidentIds.values())]));
+  const over = new Set(released.length > 0 ? await overIncidents(act.client, [...new Set(incidentIds.values())]) : []);
   for (const { receipt, key } of entries) {
     receipt[over.has(incidentIds.get(key) ?? "") ? "resolved" : "ignored"]++;
     // It ended once, however often that is said.
