@@ -50,6 +50,12 @@ export function createMetrics(version: string) {
       flush: histogram("poppo_ingest_flush_duration_seconds", "One transaction with the batches that came together."),
       sessions: gauge("poppo_agent_sessions", "Agents whose session this replica holds."),
     },
+    alerts: {
+      stored: counter("poppo_alerts_total", "Alerts of integrations that were stored, by what became of them.", [
+        "outcome",
+      ]),
+      flush: histogram("poppo_alerts_flush_duration_seconds", "One transaction with the alerts that came together."),
+    },
     events: {
       appended: counter("poppo_events_appended_total", "Events that this replica committed, by type.", ["type"]),
       head: gauge("poppo_event_log_head", "The sequence number up to which this replica has read the event log."),

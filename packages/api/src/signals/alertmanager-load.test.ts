@@ -118,6 +118,20 @@ test("when too many bytes are under way the answer is 503 with Retry-After", asy
   await expect.poll(async () => (await another()).status).toBe(200);
 });
 
+test("what became of alerts is counted for Prometheus", async () => {
+  await using counting = await testServer();
+  const sender = await givenAlertmanager(counting);
+  await sender.alerts(...times(3, (i) => alert("firing", { instance: `host-${i}` })));
+  await sender.alerts(alert("firing", { instance: "host-0" }), alert("resolved", { instance: "host-1" }));
+  const metrics = await (await fetch(`${counting.url}/metrics`)).text();
+  expect(metrics.match(/^poppo_alerts_total.*/gm)).toEqual([
+    'poppo_alerts_total{outcome="raised"} 3',
+    'poppo_alerts_total{outcome="duplicates"} 1',
+    'poppo_alerts_total{outcome="resolved"} 1',
+    'poppo_alerts_total{outcome="ignored"} 0',
+  ]);
+});
+
 test("what it last received is noted, not with every request", async () => {
   const sender = await givenAlertmanager(server);
   const last = async () =>

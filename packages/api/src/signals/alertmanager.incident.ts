@@ -1,7 +1,7 @@
 import type { NewIncident } from "../incidents/raise.js";
 import { CATEGORIES, type IncidentCategory } from "../kernel/vocabulary.js";
 import type { Alert, AlertPayload } from "./alertmanager.payload.js";
-import { bounded, boundedTexts } from "./bounded.js";
+import { cut, cutTexts } from "./cut.js";
 import type { IntegrationRow } from "./integration.table.js";
 import { severityFrom } from "./severity-map.js";
 
@@ -20,8 +20,8 @@ export interface AlertOrigin {
 export function toIncident(alert: Alert, { integration, externalURL, serviceIds }: AlertOrigin): NewIncident {
   const { labels, annotations } = alert;
   return {
-    title: bounded(titleOf(alert), 300),
-    description: bounded(annotations.description || annotations.message || "", 20_000),
+    title: cut(titleOf(alert), 300),
+    description: cut(annotations.description || annotations.message || "", 20_000),
     severity: severityFrom(labels.severity, integration.severities, integration.defaultSeverity),
     category: categoryOf(labels.category) ?? integration.category,
     serviceId: serviceIds.get(labels.service ?? "") ?? integration.serviceId,
@@ -32,10 +32,10 @@ export function toIncident(alert: Alert, { integration, externalURL, serviceIds 
       integrationId: integration.id,
       fingerprint: alert.fingerprint,
       startsAt: alert.startsAt,
-      labels: boundedTexts(labels),
-      annotations: boundedTexts(annotations),
-      generatorURL: bounded(alert.generatorURL ?? "", 2000),
-      externalURL: bounded(externalURL ?? "", 2000),
+      labels: cutTexts(labels),
+      annotations: cutTexts(annotations),
+      generatorURL: cut(alert.generatorURL ?? "", 2000),
+      externalURL: cut(externalURL ?? "", 2000),
     },
   };
 }
@@ -51,14 +51,14 @@ export function complaintAbout(
     ...malformed.slice(0, 20).map(({ index, reason }) => `alerts[${index}] is malformed: ${reason}`),
   ];
   return {
-    title: bounded(`Alerts of "${name}" are missing`, 300),
-    description: bounded(reasons.join("\n"), 20_000),
+    title: cut(`Alerts of "${name}" are missing`, 300),
+    description: cut(reasons.join("\n"), 20_000),
     severity: defaultSeverity,
     category: "MONITORING",
     serviceId,
     dedupKey: `${ALERTMANAGER_SOURCE}${id}#missing`,
     source: `${ALERTMANAGER_SOURCE}${name}`,
-    evidence: { malformed: malformed.length, truncated, externalURL: bounded(externalURL ?? "", 2000) },
+    evidence: { malformed: malformed.length, truncated, externalURL: cut(externalURL ?? "", 2000) },
   };
 }
 

@@ -79,13 +79,15 @@ export function readPayload(body: Buffer): AlertPayload {
   return { alerts, malformed, truncated: data.truncatedAlerts ?? 0, externalURL: data.externalURL ?? null };
 }
 
-/** The escapes of what cannot be stored: NUL and half a surrogate pair. */
+/**
+ * The escapes of what cannot be stored: NUL and half a surrogate pair. It is replaced, not refused: an alert with an odd
+ * character in a label must still reach somebody.
+ */
 const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
 
 function parseJson(text: string): unknown {
-  const clean = (_key: string, value: unknown) => (typeof value === "string" ? storable(value) : value);
   try {
-    return JSON.parse(text, UNSTORABLE.test(text) ? clean : undefined);
+    return JSON.parse(text, UNSTORABLE.test(text) ? storable : undefined);
   } catch (error) {
     throw new AppError("BAD_PAYLOAD", `The body is not JSON: ${(error as Error).message}`);
   }

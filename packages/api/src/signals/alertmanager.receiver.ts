@@ -2,6 +2,7 @@ import { isUnreachable } from "../db/database.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { type Act, act } from "../kernel/command.js";
 import { Gather } from "../kernel/gather.js";
+import { timed } from "../kernel/metrics.js";
 import { lockIntegrations, type ReceivingIntegration } from "./alertmanager.store.js";
 import { applyDeliveries, type Delivery, type Receipt } from "./apply-alerts.js";
 
@@ -17,7 +18,7 @@ export class AlertReceiver {
 
   constructor(private readonly app: App) {
     this.queue = new Gather(
-      (deliveries) => this.flush(deliveries),
+      (deliveries) => timed(app.metrics.alerts.flush, () => this.flush(deliveries)),
       FLUSH_ALERTS,
       ({ payload }) => payload.alerts.length + 1,
     );
@@ -55,12 +56,24 @@ export class AlertReceiver {
     return outcomes;
   }
 
-  private commit(deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
+  private async commit(deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
     const ids = [...new Set(deliveries.map(({ integrationId }) => integrationId))];
     const run = (tools: Act) => {
       const integrations: ReceivingIntegration[] = tools.opened!.rows;
       return applyDeliveries(tools, deliveries, new Map(integrations.map((row) => [row.id, row])));
     };
-    return act(systemScope(this.app, "alertmanager"), run, lockIntegrations(ids));
+    const outcomes = await act(systemScope(this.app, "alertmanager"), run, lockIntegrations(ids));
+    this.count(outcomes);
+    return outcomes;
+  }
+
+  private count(outcomes: (Receipt | Error)[]): void {
+    const { stored } = this.app.metrics.alerts;
+    const receipts = outcomes.flatMap((outcome) => (outcome instanceof Error ? [] : outcome));
+    for (const outcome of ["raised", "duplicates", "resolved", "ignored"] as const)
+      stored.inc(
+        { outcome },
+        receipts.reduce((sum, receipt) => sum + receipt[outcome], 0),
+      );
   }
 }
