@@ -4,33 +4,29 @@ import type { SimulatedAgent } from "./simulated-agent.js";
 
 const AGAIN_MS = 200;
 
-/** Runs commands as an agent does: what it has run it does not run again, and it says its end until that is heard. */
+/** Carries commands out as an agent does: none a second time, and it says the end until the server has heard it. */
 export class CommandBook {
-  /** How often each command was run. */
-  readonly runs = new Map<string, number>();
-  /** How often the server accepted the end of each. */
-  readonly acceptedEnds = new Map<string, number>();
-  private closed = false;
+  private readonly seen = new Set<string>();
+  /** How often the server took the end of a command for the first one. */
+  readonly accepted = new Map<string, number>();
 
   constructor(private readonly agent: SimulatedAgent) {
     agent.onCommand = ({ id, payload }) => {
-      if (this.runs.has(id)) return;
-      this.runs.set(id, 1);
-      void this.reportEnd(JSON.parse(payload) as CommandPayload);
+      if (this.seen.has(id)) return;
+      this.seen.add(id);
+      void this.reportEnd(JSON.parse(payload));
     };
   }
 
-  close(): void {
-    this.closed = true;
-  }
-
-  private async reportEnd({ id, fencingToken }: CommandPayload): Promise<void> {
+  private async reportEnd({ id, fencingToken }: Pick<CommandPayload, "id" | "fencingToken">): Promise<void> {
     const input = { commandId: id, fencingToken: String(fencingToken), end: "SUCCEEDED" as const };
     try {
       const { reportCommand } = await this.agent.socket.execute(ReportCommandDocument, { input });
-      if (reportCommand.accepted) this.acceptedEnds.set(id, (this.acceptedEnds.get(id) ?? 0) + 1);
-    } catch {
-      if (!this.closed) setTimeout(() => void this.reportEnd({ id, fencingToken } as CommandPayload), AGAIN_MS);
+      if (reportCommand.accepted) this.accepted.set(id, (this.accepted.get(id) ?? 0) + 1);
+    } catch (error) {
+      // The connection was lost before the answer came.
+      if ((error as { retryable?: boolean }).retryable)
+        setTimeout(() => void this.reportEnd({ id, fencingToken }), AGAIN_MS);
     }
   }
 }

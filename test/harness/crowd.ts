@@ -3,6 +3,7 @@ import {
   type Client,
   CreateProbeDocument,
   createClient,
+  type PoppoError,
   RaiseIncidentDocument,
   type SocketOptions,
   unwrap,
@@ -71,10 +72,7 @@ export class Crowd implements AsyncDisposable {
   /** Every subscriber hears of something that happens now. */
   async everybodyHears(withinMs: number): Promise<void> {
     const title = `marker ${++this.markers}`;
-    const { raiseIncident } = await this.place.client.request(RaiseIncidentDocument, {
-      input: { title, severity: "P3" },
-    });
-    const { id } = unwrap(raiseIncident).incident!;
+    const id = await this.raise(title);
     await Promise.all(this.recorders.map((r) => r.find(title, ({ incidentId }) => incidentId === id, withinMs)));
   }
 
@@ -109,6 +107,19 @@ export class Crowd implements AsyncDisposable {
     await Promise.all(this.recorders.map((recorder) => recorder[Symbol.asyncDispose]()));
     await Promise.all([...this.clients, ...this.agents].map((peer) => peer.close()));
     await this.record[Symbol.asyncDispose]();
+  }
+
+  /** As a program with a deadline of its own does: the replica behind its idle connection may be the frozen one. */
+  private async raise(title: string): Promise<string> {
+    const input = { title, severity: "P3" as const, dedupKey: title };
+    for (;;) {
+      try {
+        const { raiseIncident } = await this.place.client.request(RaiseIncidentDocument, { input });
+        return unwrap(raiseIncident).incident!.id;
+      } catch (error) {
+        if (!(error as PoppoError).retryable) throw error;
+      }
+    }
   }
 
   private async enrol(from: number, to: number): Promise<void> {

@@ -5,7 +5,7 @@ import { setInterval as every } from "node:timers/promises";
 
 const CHECK_EVERY_MS = 200;
 /** Longer than this without an answer, and a backend gets nobody new. */
-const ANSWER_WITHIN_MS = 1000;
+const ANSWER_WITHIN_MS = 2000;
 
 export type Policy = "round robin" | "least connections";
 
@@ -42,9 +42,11 @@ export async function tcpBalancer(urls: string[], policy: Policy = "round robin"
   const pairs = new Set<Socket>();
   let turn = 0;
   const order = () => {
-    const able = backends.filter(({ answers }) => answers);
+    const answering = backends.filter(({ answers }) => answers);
+    // Nobody answers in time: then it is rather the machine that is slow.
+    const able = answering.length > 0 ? answering : [...backends];
     if (policy === "least connections") return able.sort((a, b) => a.traffic.open - b.traffic.open);
-    const first = turn++ % Math.max(1, able.length);
+    const first = turn++ % able.length;
     return [...able.slice(first), ...able.slice(0, first)];
   };
   const server = createServer({ pauseOnConnect: true }, async (near) => {
@@ -102,10 +104,10 @@ function join(near: Socket, far: Socket, traffic: Traffic): void {
     if (status === "HTTP/1.1 101") traffic.admittedAt.push(performance.now());
     if (status === "HTTP/1.1 503") traffic.refused++;
   });
-  near.once("close", () => far.destroy());
+  near.once("close", () => far.destroySoon());
   far.once("close", () => {
     traffic.open--;
-    near.destroy();
+    near.destroySoon();
   });
   near.pipe(far).pipe(near);
 }

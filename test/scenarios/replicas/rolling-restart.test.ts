@@ -4,8 +4,8 @@ import { startReplicas } from "../../harness/replica-set.js";
 import { busiest } from "../../harness/tcp-balancer.js";
 import { atScale } from "./scale.js";
 
-const PEERS = atScale(60, 1000);
-const CONNECTIONS_PER_SECOND = atScale(10, 100);
+const PEERS = atScale(40, 1000);
+const CONNECTIONS_PER_SECOND = atScale(8, 100);
 const SERVED_MS = atScale(60_000, 180_000);
 
 test(
@@ -14,7 +14,7 @@ test(
     await using set = await startReplicas(3, { POPPO_CONNECTIONS_PER_SECOND: String(CONNECTIONS_PER_SECOND) });
     await using crowd = await Crowd.gather(set, {
       ...{ agents: PEERS, subscribers: PEERS, random: Math.random },
-      ...atScale({ everyMs: 250, batch: 10 }, { everyMs: 2000, batch: 10 }),
+      ...atScale({ everyMs: 500, batch: 10 }, { everyMs: 2000, batch: 10 }),
     });
     await crowd.everybodyIsServed(SERVED_MS);
     const refusedBefore = set.replicas.map((replica) => set.trafficOf(replica).refused);

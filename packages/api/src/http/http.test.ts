@@ -130,3 +130,8 @@ test.each(["//", "/\\", "http://", "*", "/graphql/../x"])("an upgrade to %s is a
   socket.destroy();
   expect((await send({}, "/health")).status).toBe(200);
 });
+
+test("an idle connection is kept for longer than balancers keep theirs", async () => {
+  const response = await post({ query: "{ __typename }" });
+  expect(response.headers.get("keep-alive")).toBe("timeout=75");
+});

@@ -59,6 +59,8 @@ export function createHttpServer({ app, apollo, operations, authenticate, routes
   const server = createServer(web);
   server.requestTimeout = 60_000;
   server.headersTimeout = 20_000;
+  // Longer than a balancer's: whoever closes an idle connection just when a request arrives on it answers with a reset.
+  server.keepAliveTimeout = 75_000;
   return server;
 }
 

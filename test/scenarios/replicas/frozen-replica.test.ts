@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { RunProbeDocument, unwrap } from "@poppo-ops/client";
+import { expect, test } from "vitest";
+import { CommandBook } from "../../harness/command-book.js";
+import { Crowd } from "../../harness/crowd.js";
+import { startReplicas } from "../../harness/replica-set.js";
+import { atScale } from "./scale.js";
+
+const PEERS = atScale(30, 1000);
+const COMMANDED = 15;
+const SERVED_MS = atScale(60_000, 180_000);
+/** In the short form clients notice a silent server after 6 s instead of 15, so that it need not be frozen for long. */
+const KEEP_ALIVE = atScale({ keepAliveMs: 4000 }, {});
+const FROZEN_MS = atScale(0, 60_000);
+
+test(
+  `a replica freezes for ${atScale("as long as its agents need to move", "a minute")} and wakes up: nothing is lost or written under an old session, no command ends twice`,
+  async () => {
+    await using set = await startReplicas(3);
+    await using crowd = await Crowd.gather(set, {
+      ...{ agents: PEERS, subscribers: PEERS, ...KEEP_ALIVE },
+      ...atScale({ everyMs: 200, batch: 5 }, { everyMs: 2000, batch: 10 }),
+    });
+    const books = crowd.agents.map((agent) => new CommandBook(agent));
+    const [frozen, awake] = [set.replicas[0]!, set.replicas[1]!];
+    const command = () =>
+      Promise.all(
+        crowd.agents.slice(0, COMMANDED).map(async ({ id: agentId }) => {
+          const input = { agentId, probeId: crowd.probeId };
+          unwrap((await awake.client.request(RunProbeDocument, { input })).runProbe);
+        }),
+      );
+    await crowd.everybodyIsServed(SERVED_MS);
+
+    // Commands are on their way to the replica while it stops in the middle of whatever it does.
+    const commanding = command();
+    process.kill(frozen.pid, "SIGSTOP");
+    try {
+      await Promise.all([commanding, sleep(FROZEN_MS)]);
+      await command();
+      await crowd.everybodyIsServed(SERVED_MS);
+      await expect
+        .poll(() => crowd.record.query("SELECT count(*)::int AS open FROM agent_commands WHERE ended_at IS NULL"), {
+          timeout: SERVED_MS,
+        })
+        .toEqual([{ open: 0 }]);
+    } finally {
+      process.kill(frozen.pid, "SIGCONT");
+    }
+    await expect.poll(() => isHealthy(frozen.url), { timeout: SERVED_MS }).toBe(true);
+    await crowd.everybodyIsServed(SERVED_MS);
+    await crowd.quiet(SERVED_MS);
+    await crowd.everybodyHears(SERVED_MS);
+
+    await crowd.expectNothingLost();
+    const ends = books.flatMap(({ accepted }) => [...accepted.values()]);
+    expect(ends).toEqual(Array(2 * COMMANDED).fill(1));
+    const [moved] = await crowd.record.query<{ count: number }>(
+      "SELECT count(*)::int AS count FROM events WHERE type = 'agent.connected'",
+    );
+    console.info(`${moved!.count - PEERS} sessions moved`);
+    expect(moved!.count - PEERS).toBeGreaterThan(PEERS / 6);
+  },
+  atScale(180_000, 1_200_000),
+);
+
+const isHealthy = (url: string): Promise<boolean> =>
+  fetch(`${url}/health`, { signal: AbortSignal.timeout(1000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
