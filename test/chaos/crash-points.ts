@@ -26,7 +26,12 @@ const sent: Place = (anchor, reached) => `${anchor} setImmediate(() => ${reached
 type Points = [name: string, module: string, anchor: string, place: Place][];
 
 const SERVER: Points = [
-  ["flush before its commit", "agents/ingest.js", "await applySignals(tools, evaluations.written(await saved));", after],
+  [
+    "flush before its commit",
+    "agents/ingest.js",
+    "await applySignals(tools, evaluations.written(await saved));",
+    after,
+  ],
   ["flush after its commit", "agents/ingest.js", "evaluations.commit();", before],
   ["results before their ack", "agents/ingest.js", "return { ackedSeq, window", before],
   ["act before COMMIT", "kernel/command.js", 'topics.add("events");', after],

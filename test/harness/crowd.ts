@@ -17,7 +17,6 @@ import { SimulatedAgent } from "./simulated-agent.js";
 
 /** What one agent may have reported and not heard of. */
 const UNACKNOWLEDGED = 1000;
-const AT_ONCE = 20;
 /** Of as many agents in a round one changes its state. */
 const CHANGING = 20;
 /** Of as many subscribers one follows everything, the others incidents only. */
@@ -40,7 +39,6 @@ interface Place {
 
 /** Many agents that report and many subscribers that listen, and what they must have been told in the end. */
 export class Crowd implements AsyncDisposable {
-  readonly agents: SimulatedAgent[] = [];
   readonly recorders: EventRecorder[] = [];
   private readonly clients: Client[] = [];
   private readonly stopping = new AbortController();
@@ -53,6 +51,7 @@ export class Crowd implements AsyncDisposable {
     readonly record: DatabaseRecord,
     private readonly begin: string,
     readonly probeId: string,
+    readonly agents: SimulatedAgent[],
   ) {}
 
   /** Everybody is enrolled and connected, and results and events flow. */
@@ -60,9 +59,9 @@ export class Crowd implements AsyncDisposable {
     const { createProbe } = await place.client.request(CreateProbeDocument, {
       input: { name: "load", kind: "system.load", interval: "10s", rules: { attempts: 1, recoveries: 1 } },
     });
-    const record = DatabaseRecord.open(place.database.url);
-    const crowd = new Crowd(place, options, record, await record.cursor(), unwrap(createProbe).probe!.id);
-    for (let i = 0; i < options.agents; i += AT_ONCE) await crowd.enrol(i, Math.min(options.agents, i + AT_ONCE));
+    const record = await DatabaseRecord.open(place.database.url);
+    const agents = await SimulatedAgent.enrolMany(place.database.url, place.url, options.agents, "agent", options);
+    const crowd = new Crowd(place, options, record, await record.cursor(), unwrap(createProbe).probe!.id, agents);
     for (let i = 0; i < options.subscribers; i++) crowd.subscribe(i);
     await Promise.all(crowd.agents.map((agent) => agent.connect()));
     crowd.reporting = crowd.report(crowd.stopping.signal);
@@ -120,14 +119,6 @@ export class Crowd implements AsyncDisposable {
         if (!(error as PoppoError).retryable) throw error;
       }
     }
-  }
-
-  private async enrol(from: number, to: number): Promise<void> {
-    const { client, url } = this.place;
-    const names = Array.from({ length: to - from }, (_, i) => `agent-${from + i}`);
-    this.agents.push(
-      ...(await Promise.all(names.map((name) => SimulatedAgent.enrol(client, url, name, this.options)))),
-    );
   }
 
   private subscribe(number: number): void {

@@ -1,20 +1,18 @@
-import pg from "pg";
 import { expect } from "vitest";
 import type { EventRecorder } from "./event-recorder.js";
 import type { SimulatedAgent } from "./simulated-agent.js";
+import { openSql, type Sql } from "./sql.js";
 
 /** What the database holds, read beside the product: the measure of what agents and subscribers were told. */
 export class DatabaseRecord implements AsyncDisposable {
-  private constructor(private readonly pool: pg.Pool) {}
+  readonly query: Sql["query"];
 
-  static open(url: string): DatabaseRecord {
-    const pool = new pg.Pool({ connectionString: url, max: 2 });
-    pool.on("error", () => {});
-    return new DatabaseRecord(pool);
+  private constructor(private readonly sql: Sql) {
+    this.query = sql.query;
   }
 
-  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return (await this.pool.query<Row>(text, values)).rows;
+  static async open(url: string): Promise<DatabaseRecord> {
+    return new DatabaseRecord(await openSql(url));
   }
 
   /** Where the event log stands now, as a cursor. */
@@ -51,7 +49,7 @@ export class DatabaseRecord implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.pool.end();
+    await this.sql[Symbol.asyncDispose]();
   }
 }
 

@@ -25,7 +25,7 @@ async function listenWhile(bus: Bus, meanwhile: () => Promise<void>): Promise<vo
   for (let i = 0; i < REPLICAS; i++) replicas.push(await replica(database, bus, () => dropped++));
   try {
     await using balancer = await tcpBalancer(replicas.map(({ url }) => url));
-    await using record = DatabaseRecord.open(database.url);
+    await using record = await DatabaseRecord.open(database.url);
     const begin = await record.cursor();
     const token = replicas[0]!.adminToken;
     const clients = Array.from({ length: SUBSCRIBERS }, () => createClient({ url: balancer.url, token }));
