@@ -13,9 +13,10 @@ const shared = Buffer.allocUnsafe(256 * 1024);
 export interface CountingSocketOptions {
   url: URL;
   protocol?: string;
-  onMessage(bytes: number, text: string | null): void;
-  /** Keep the text of messages. Off, they are skipped unread. */
-  keepsText: boolean;
+  onMessage(bytes: number, text: string): void;
+  onClose?(): void;
+  /** How much of each message is kept and handed on; the rest is skipped unread. */
+  keepBytes: number;
 }
 
 /**
@@ -23,7 +24,7 @@ export interface CountingSocketOptions {
  * With `ws`, and a buffer per read, the client took as much of the processor as the server it should measure.
  */
 export class CountingSocket {
-  keepsText: boolean;
+  keepBytes: number;
   closed = false;
   private readonly socket: Socket;
   private handshake = "";
@@ -38,12 +39,13 @@ export class CountingSocket {
   private parts: Buffer[] = [];
 
   private constructor(private readonly options: CountingSocketOptions) {
-    this.keepsText = options.keepsText;
+    this.keepBytes = options.keepBytes;
     const onread = { buffer: shared, callback: (count: number) => this.read(shared.subarray(0, count)) };
     this.socket = connect({ host: options.url.hostname, port: Number(options.url.port), onread });
     this.socket.on("error", () => this.socket.destroy());
     this.socket.once("close", () => {
       this.closed = true;
+      options.onClose?.();
     });
   }
 
@@ -121,7 +123,8 @@ export class CountingSocket {
   private readPayload(chunk: Buffer, at: number): number {
     const count = Math.min(this.left, chunk.length - at);
     // A copy: the buffer is the next socket's in a moment.
-    if (this.keepsText) this.parts.push(Buffer.from(chunk.subarray(at, at + count)));
+    const keep = Math.min(count, this.keepBytes - (this.size - this.left));
+    if (keep > 0) this.parts.push(Buffer.from(chunk.subarray(at, at + keep)));
     this.left -= count;
     if (this.left === 0) this.finish();
     return at + count;
@@ -129,7 +132,7 @@ export class CountingSocket {
 
   private finish(): void {
     const opcode = this.header[0]! & 15;
-    const text = this.keepsText ? Buffer.concat(this.parts).toString() : null;
+    const text = this.parts.length > 0 ? Buffer.concat(this.parts).toString() : "";
     this.parts = [];
     if (opcode === PING) this.write(PONG, Buffer.alloc(0));
     else if (opcode === CLOSE) this.socket.destroy();

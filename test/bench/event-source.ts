@@ -5,6 +5,8 @@ import { openSql } from "../harness/sql.js";
 export interface EventSource extends AsyncDisposable {
   /** Commits one event for each filter, in one transaction. */
   commit(): void;
+  /** Everything is committed. */
+  idle(): Promise<unknown>;
   filters: { serviceIds?: string[] }[];
 }
 
@@ -31,6 +33,7 @@ export async function openEventSource({ client, databaseUrl }: ServerProcess, fi
         sql.query("SELECT append_events($1), pg_notify('poppo_hints', E'bench\\nevents')", [text]),
       );
     },
+    idle: () => last,
     async [Symbol.asyncDispose]() {
       await last;
       await sql[Symbol.asyncDispose]();

@@ -5,12 +5,13 @@ import { percentile } from "./row.js";
 export interface HttpInput {
   url: string;
   headers?: Record<string, string>;
-  /** Each connection sends one after the other; together they go through the list, and begin again at its end. */
+  /** Each connection sends one after the other; together they go through the list. */
   bodies: string[];
   connections: number;
-  /** Not measured. */
+  /** Absent: once through the list. With it, the list begins again at its end. */
+  seconds?: number;
+  /** Before the seconds, and not measured. */
   warmUpMs: number;
-  seconds: number;
   /** An answer without this text is an error. */
   expected: string;
 }
@@ -26,8 +27,8 @@ export interface HttpOutput {
 load<HttpInput, HttpOutput>(async ({ url, headers, bodies, connections, warmUpMs, seconds, expected }) => {
   const { origin, pathname } = new URL(url);
   const pool = new Pool(origin, { connections, pipelining: 1 });
-  const from = performance.now() + warmUpMs;
-  const until = from + seconds * 1000;
+  const from = performance.now() + (seconds === undefined ? 0 : warmUpMs);
+  const goesOn = () => (seconds === undefined ? next < bodies.length : performance.now() < from + seconds * 1000);
   const times: number[] = [];
   let next = 0;
   let sample = "";
@@ -46,10 +47,11 @@ load<HttpInput, HttpOutput>(async ({ url, headers, bodies, connections, warmUpMs
   };
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      while (performance.now() < until) await sendOne();
+      while (goesOn()) await sendOne();
     }),
   );
+  const elapsed = (performance.now() - from) / 1000;
   times.sort((a, b) => a - b);
   await pool.close();
-  return { perSecond: times.length / seconds, p50: percentile(times, 0.5), p99: percentile(times, 0.99), sample };
+  return { perSecond: times.length / elapsed, p50: percentile(times, 0.5), p99: percentile(times, 0.99), sample };
 });

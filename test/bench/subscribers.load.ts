@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CountingSocket } from "./counting-socket.js";
+import type { CountingSocket } from "./counting-socket.js";
 import { load } from "./load-process.js";
 import { needOpenFiles } from "./open-files.js";
+import { subscribe } from "./subscribe.js";
 
 export interface SubscribersInput {
   url: string;
@@ -19,7 +20,7 @@ export interface SubscribersOutput {
 
 /** Says "ready", and then each message that reached the last of its sockets. */
 load<SubscribersInput, SubscribersOutput>(async (input, { say }) => {
-  const { count, seconds } = input;
+  const { url, token, count, seconds, subscriptions } = input;
   await needOpenFiles(count);
   let messages = 0;
   let bytes = 0;
@@ -27,19 +28,20 @@ load<SubscribersInput, SubscribersOutput>(async (input, { say }) => {
     messages++;
     bytes += size;
   };
+  const socketOf = (i: number) => ({ url, token, payload: subscriptions?.[i % subscriptions.length] });
   const sockets: CountingSocket[] = [];
   for (let i = 0; i < count - 1; i += 100) {
-    const some = Array.from({ length: Math.min(100, count - 1 - i) }, (_, j) => open(input, i + j, onMessage));
+    const some = Array.from({ length: Math.min(100, count - 1 - i) }, (_, j) => subscribe(socketOf(i + j), onMessage));
     sockets.push(...(await Promise.all(some)));
   }
   let isReady = false;
   sockets.push(
-    await open(input, count - 1, (size, text) => {
+    await subscribe(socketOf(count - 1), (size, text) => {
       onMessage(size);
       if (isReady && text) say(text);
     }),
   );
-  sockets.at(-1)!.keepsText = true;
+  sockets.at(-1)!.keepBytes = Number.POSITIVE_INFINITY;
   // A subscription may begin with a message that says where it stands.
   await sleep(1000);
   isReady = true;
@@ -54,28 +56,3 @@ load<SubscribersInput, SubscribersOutput>(async (input, { say }) => {
   if (lost > 0) throw new Error(`${lost} of ${count} connections were lost`);
   return { deliveriesPerSecond: received / elapsed, bytesPerDelivery: (bytes - before.bytes) / Math.max(1, received) };
 });
-
-async function open(
-  { url, token, subscriptions }: SubscribersInput,
-  i: number,
-  onMessage: (size: number, text: string | null) => void,
-): Promise<CountingSocket> {
-  const at = new URL(subscriptions ? "/graphql" : "/", url);
-  if (!subscriptions) return CountingSocket.open({ url: at, keepsText: false, onMessage });
-  let greet = () => {};
-  const greeted = new Promise<void>((resolve) => {
-    greet = resolve;
-  });
-  let deliver = (_size: number, _text: string | null) => greet();
-  const socket = await CountingSocket.open({
-    url: at,
-    protocol: "graphql-transport-ws",
-    keepsText: false,
-    onMessage: (size, text) => deliver(size, text),
-  });
-  socket.send(JSON.stringify({ type: "connection_init", payload: token ? { authorization: `Bearer ${token}` } : {} }));
-  await greeted;
-  deliver = onMessage;
-  socket.send(JSON.stringify({ id: "1", type: "subscribe", payload: subscriptions[i % subscriptions.length] }));
-  return socket;
-}

@@ -33,6 +33,7 @@ export interface PostedAlert {
 }
 
 export interface AlertmanagerProcess extends AsyncDisposable {
+  url: string;
   /** Gives it alerts, as a Prometheus server does. */
   post(alerts: PostedAlert[]): Promise<void>;
   /** How many requests to webhooks have failed. */
@@ -58,6 +59,7 @@ export async function startAlertmanager(config: string): Promise<AlertmanagerPro
   );
   await ready(url);
   return {
+    url,
     async post(alerts) {
       const body = JSON.stringify(alerts);
       const headers = { "content-type": "application/json" };
