@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { World } from "./world.js";
 
-const WITHIN_MS = 150_000;
+const WITHIN_MS = 180_000;
 const LOOK_EVERY_MS = 250;
 
 /**

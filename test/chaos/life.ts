@@ -69,7 +69,9 @@ const result = (probeId: string, agentName: string, seq: number): Result => ({
 
 async function wearOut({ hosts }: World, random: Random): Promise<void> {
   const host = random.pick(hosts);
-  if (random.happens(0.4)) await host.worker.kill();
+  const isWorker = random.happens(0.4);
+  const seconds = random.pick([0.2, 0.3, 1, 4]);
+  if (isWorker) await host.worker.takes(seconds).then(host.worker.kill);
   else host.engine.kill(random.pick(CONTAINERS));
 }
 

@@ -1,3 +1,6 @@
+import { cp, mkdtemp, readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { calm } from "./calm.js";
 import { boundsCheck } from "./checks/bounds.js";
@@ -70,7 +73,17 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
     });
     await verifier.verify();
   }
-  return { seed, findings: verifier.findings, faults: story.counts, violations: verifier.violations };
+  const { findings, violations } = verifier;
+  if (violations.length > 0) story.tell(`the logs are kept in ${await keepLogs(world, seed)}`);
+  return { seed, findings, faults: story.counts, violations };
+}
+
+/** What processes and services have written, out of the folder that goes. */
+async function keepLogs({ folder }: World, seed: number): Promise<string> {
+  const kept = await mkdtemp(join(tmpdir(), `poppo-chaos-seed-${seed}-`));
+  for (const name of await readdir(folder))
+    if (/\.(log|acts)$/.test(name)) await cp(join(folder, name), join(kept, name));
+  return kept;
 }
 
 const checksOf = ({ peaks }: Watch): Record<string, Check> => ({

@@ -4,7 +4,7 @@ import type { Victim } from "./processes.js";
 import type { Story } from "./story.js";
 import type { World } from "./world.js";
 
-const REACHED_WITHIN_MS = 90_000;
+const REACHED_WITHIN_MS = 180_000;
 const LOOK_EVERY_MS = 50;
 
 /** Lets a process end once at every crash point, servers and agents side by side. @returns the points that nobody reached */

@@ -95,13 +95,13 @@ export async function startAgentProcess(
   return agent;
 }
 
-/** @throws when it is not connected within 20 s */
+/** @throws when it is not connected within 60 s */
 async function onlineAgentId({ client }: ServerProcess, name: string): Promise<string> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 600; attempt++) {
     const { agents } = await client.request(AgentsDocument, { filter: { search: name } });
     const found = agents.nodes.find((agent) => agent.name === name && agent.status === "ONLINE");
     if (found) return found.id;
     await sleep(100);
   }
-  throw new Error(`agent ${name} did not connect within 20 s`);
+  throw new Error(`agent ${name} did not connect within 60 s`);
 }

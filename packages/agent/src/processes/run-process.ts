@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { constants } from "node:os";
+import { access, constants } from "node:fs/promises";
+import { constants as system } from "node:os";
+import { delimiter, resolve } from "node:path";
 import { type Clock, within } from "../clock.js";
 import { COMMAND_VARIABLE, type Graces, groupOf, type ProcessGroup, stopGroup } from "./process-group.js";
 
@@ -12,13 +14,18 @@ export interface RunProcessOptions {
   signal: AbortSignal;
   clock: Clock;
   graces: Graces;
-  /** Called before the process's output is read; what it does is durable before anything is waited for. */
+  /** Called before the program begins: what it records can be relied on by whoever cleans up after a crash. */
   onStart(group: ProcessGroup): void;
   onOutput(stream: "stdout" | "stderr", data: Buffer): void;
 }
 
 /** A daemon the process has left behind may hold its output open for ever. */
 const OUTPUT_GRACE_MS = 200;
+/**
+ * Holds the program back until its group is recorded, in the process that becomes the program. When we die first, the
+ * read fails and nothing has run; a program started at once would go on as nobody's, beside the next act on its target.
+ */
+const GATE = 'read -r _ && exec "$@" </dev/null';
 
 /**
  * Runs `argv` (never a shell) in a process group of its own. On abort the whole group is stopped first, INT → TERM →
@@ -38,6 +45,7 @@ export async function runProcess(options: RunProcessOptions): Promise<{ exitCode
     await stopGroup(group, clock, options.graces);
     throw new Error(`cannot record that ${argv[0]} was started, so it was stopped`, { cause });
   }
+  child.stdin?.end("\n");
   child.stdout?.on("data", (data: Buffer) => options.onOutput("stdout", data));
   child.stderr?.on("data", (data: Buffer) => options.onOutput("stderr", data));
 
@@ -61,21 +69,40 @@ export async function runProcess(options: RunProcessOptions): Promise<{ exitCode
 
 async function start({ argv, cwd, env, commandId }: RunProcessOptions): Promise<ChildProcess> {
   const { POPPO_ENROLMENT_TOKEN: _, ...inherited } = process.env;
-  const child = spawn(argv[0], argv.slice(1), {
+  const environment = { ...inherited, ...env, [COMMAND_VARIABLE]: commandId };
+  const cannot = (why: string, cause?: unknown) =>
+    new Error(`cannot run ${JSON.stringify(argv[0])}: ${why}`, { cause });
+  if (!(await isProgram(argv[0], environment.PATH, cwd)))
+    throw cannot(`no such program${cwd ? ` (or folder ${cwd})` : ""}`);
+  const child = spawn("/bin/sh", ["-c", GATE, "sh", ...argv], {
     cwd,
-    env: { ...inherited, ...env, [COMMAND_VARIABLE]: commandId },
+    env: environment,
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => {});
   // Once a pid is there, an error is about a signal that could not be sent; the exit tells the rest.
   if (child.pid !== undefined) return child.on("error", () => {});
   const [error] = (await once(child, "error")) as [NodeJS.ErrnoException];
-  const why = error.code === "ENOENT" ? `no such program${cwd ? ` (or folder ${cwd})` : ""}` : error.message;
-  throw new Error(`cannot run ${JSON.stringify(argv[0])}: ${why}`, { cause: error });
+  throw cannot(error.message, error);
+}
+
+/** Whether the system would find it: by its path, or by its name in `searchPath`. */
+async function isProgram(file: string, searchPath = "/usr/bin:/bin", cwd = "."): Promise<boolean> {
+  const places = file.includes("/") ? [""] : searchPath.split(delimiter);
+  const found = await Promise.all(
+    places.map((folder) =>
+      access(resolve(cwd, folder, file), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
 const exitCodeOf = ([code, signal]: [number | null, NodeJS.Signals | null]): number =>
-  code ?? 128 + (signal ? constants.signals[signal] : 0);
+  code ?? 128 + (signal ? system.signals[signal] : 0);
