@@ -57,7 +57,7 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
   const verifier = new Verifier(world, life, story, checksOf(watch));
 
   if (everyPoint) {
-    const unreached = await visitEveryPoint(world, story);
+    const unreached = await visitEveryPoint(world, story, signal);
     await verifier.verify(unreached.map((name) => `crash points: nobody reached "${name}"`));
   }
   const faults = random.branch("faults");

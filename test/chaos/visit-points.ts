@@ -8,10 +8,11 @@ const REACHED_WITHIN_MS = 180_000;
 const LOOK_EVERY_MS = 50;
 
 /** Lets a process end once at every crash point, servers and agents side by side. @returns the points that nobody reached */
-export async function visitEveryPoint(world: World, story: Story): Promise<string[]> {
+export async function visitEveryPoint(world: World, story: Story, signal?: AbortSignal): Promise<string[]> {
   const visitAll = async (side: CrashPoint["side"], victims: Victim[]) => {
     const unreached: string[] = [];
     for (const point of CRASH_POINTS.filter((one) => one.side === side)) {
+      if (signal?.aborted) break;
       await whenUp(victims);
       if (!(await visit(point, victims, story))) unreached.push(point.name);
     }

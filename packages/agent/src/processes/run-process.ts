@@ -69,7 +69,7 @@ export async function runProcess(options: RunProcessOptions): Promise<{ exitCode
 
 async function start({ argv, cwd, env, commandId }: RunProcessOptions): Promise<ChildProcess> {
   const { POPPO_ENROLMENT_TOKEN: _, ...inherited } = process.env;
-  const environment = { ...inherited, ...env, [COMMAND_VARIABLE]: commandId };
+  const environment: NodeJS.ProcessEnv = { ...inherited, ...env, [COMMAND_VARIABLE]: commandId };
   const cannot = (why: string, cause?: unknown) =>
     new Error(`cannot run ${JSON.stringify(argv[0])}: ${why}`, { cause });
   if (!(await isProgram(argv[0], environment.PATH, cwd)))
