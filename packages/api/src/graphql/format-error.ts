@@ -13,7 +13,7 @@ export function formatError(error: unknown, requestId: string, log: Logger): Gra
   const at = { ...(locations && { locations }), ...(path && { path }) };
   const { code, message, details } = classify(cause, error);
   if (code === "INTERNAL") log.error({ err: cause, requestId, path }, "operation failed");
-  return { message, ...at, extensions: { ...details, code, requestId } };
+  return { message: shortened(message), ...at, extensions: { ...details, code, requestId } };
 }
 
 /** The code under which an error is told: what metrics count it by. */
@@ -32,7 +32,7 @@ function classify(cause: unknown, error: unknown): { code: ErrorCode; message: s
   if (cause instanceof AppError) return { code: cause.code, message: cause.message, details: cause.details };
   if (cause instanceof GraphQLError) {
     const code = documentCode(cause);
-    const message = code === "DOCUMENT_TOO_COMPLEX" ? cause.message.replace(/^Syntax Error: /, "") : cause.message;
+    const message = code === "DOCUMENT_TOO_COMPLEX" ? complexity(cause.message) : cause.message;
     return { code, message: withoutSuggestions(message) };
   }
   if (UNFIT.has(errorCode(cause) ?? ""))
@@ -55,11 +55,24 @@ function documentCode(error: GraphQLError): ErrorCode {
   if (typeof given === "string" && given in ERROR_CODES) return given as ErrorCode;
   if (error.message.startsWith("Syntax Error: Document contains more")) return "DOCUMENT_TOO_LARGE";
   // The armor rules word their refusals as syntax errors too.
-  if (/limit of \d+ exceeded|maximum allowed number of nodes/i.test(error.message)) return "DOCUMENT_TOO_COMPLEX";
+  if (error.message === ABORTED || /limit of \d+ exceeded|maximum allowed number of nodes/i.test(error.message))
+    return "DOCUMENT_TOO_COMPLEX";
   if (error.message.startsWith("Syntax Error")) return "GRAPHQL_PARSE_FAILED";
   if (given === "INTERNAL_SERVER_ERROR" || given === "PERSISTED_QUERY_NOT_SUPPORTED") return "BAD_REQUEST";
   return "GRAPHQL_VALIDATION_FAILED";
 }
+
+/** All that graphql-js says when comparing the fields that overlap would take too long. */
+const ABORTED = "Validation aborted.";
+const complexity = (message: string): string =>
+  message === ABORTED
+    ? "Too many fields of the document overlap: select each field once."
+    : message.replace(/^Syntax Error: /, "");
+
+/** Errors repeat what they refuse, and that may be a megabyte. */
+const MAX_MESSAGE = 1000;
+const shortened = (message: string): string =>
+  message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message;
 
 /** Suggestions would spell out a schema that introspection refuses. */
 const withoutSuggestions = (message: string): string => message.replace(/ Did you mean .*\?$/, "");

@@ -68,7 +68,7 @@ export class Operations {
   private examine(query: string): KnownDocument {
     checkLength(query);
     const document = parse(query, { maxTokens: LIMITS.tokens });
-    const errors = validate(this.schema, document, validationRules, { maxErrors: 5 });
+    const errors = validate(this.schema, document, validationRules, { maxErrors: 5, hideSuggestions: true });
     if (errors.length > 0) throw errors;
     return { document, facts: factsOf(document), costs: new Map() };
   }

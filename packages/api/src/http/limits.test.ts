@@ -2,6 +2,7 @@ import { getIntrospectionQuery } from "graphql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ERROR_CODES } from "../kernel/app-error.js";
 import type { GraphqlSocket } from "./testing/graphql-socket.js";
+import { REFUSED_DOCUMENTS } from "./testing/refused-documents.js";
 import { type Answer, type TestServer, testServer } from "./testing/test-server.js";
 
 let server: TestServer;
@@ -15,75 +16,14 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-type Ask = (query: string, variables?: Record<string, unknown>) => Promise<Pick<Answer, "data" | "errors">>;
+type Ask = (
+  query: string,
+  variables?: Record<string, unknown>,
+  operationName?: string,
+) => Promise<Pick<Answer, "data" | "errors">>;
 const TRANSPORTS: [string, Ask][] = [
-  ["HTTP", (query, variables) => server.ask(query, variables)],
-  ["WebSocket", (query, variables) => socket.ask(query, variables) as ReturnType<Ask>],
-];
-
-const times = (count: number, text: (i: number) => string) =>
-  Array.from({ length: count }, (_, i) => text(i)).join(" ");
-const dependsOn = (depth: number): string => (depth === 0 ? "id" : `dependsOn { ${dependsOn(depth - 1)} }`);
-const nested = (first: string) =>
-  `incidents(first: ${first}) { nodes { timeline(first: ${first}) { events { summary incident { timeline(first: ${first}) { events { summary } } } } } } }`;
-
-const REFUSED: [string, string, Record<string, unknown>, keyof typeof ERROR_CODES, RegExp?][] = [
-  ["no GraphQL", "{ viewer ", {}, "GRAPHQL_PARSE_FAILED"],
-  ["an unknown field", "{ viewr { name } }", {}, "GRAPHQL_VALIDATION_FAILED"],
-  [
-    "a variable of a wrong type",
-    "query($n: Int!) { incidents(first: $n) { totalCount } }",
-    { n: "x" },
-    "GRAPHQL_VALIDATION_FAILED",
-  ],
-  ["an operation name that is not there", "query A { viewer { name } } query B { viewer { name } }", {}, "BAD_REQUEST"],
-  ["20,001 characters", `{ viewer { name } } #${"x".repeat(20_000)}`, {}, "DOCUMENT_TOO_LARGE"],
-  ["2,001 tokens", `{ viewer { ${times(2001, () => "name")} } }`, {}, "DOCUMENT_TOO_LARGE"],
-  [
-    "depth",
-    `{ services(first: 1) { nodes { ${dependsOn(12)} } } }`,
-    {},
-    "DOCUMENT_TOO_COMPLEX",
-    /depth limit of 12 exceeded/,
-  ],
-  [
-    "aliases",
-    `{ viewer { ${times(16, (i) => `a${i}: name`)} } }`,
-    {},
-    "DOCUMENT_TOO_COMPLEX",
-    /Aliases limit of 15 exceeded/,
-  ],
-  [
-    "directives",
-    `{ viewer { ${times(51, () => "name @include(if: true)")} } }`,
-    {},
-    "DOCUMENT_TOO_COMPLEX",
-    /Directives limit of 50 exceeded/,
-  ],
-  [
-    "root fields",
-    `{ ${times(11, (i) => `a${i}: __typename`)} }`,
-    {},
-    "DOCUMENT_TOO_COMPLEX",
-    /11 root fields; the limit is 10/,
-  ],
-  [
-    "root fields in fragments",
-    `{ ...A ...A } fragment A on Query { ${times(6, (i) => `a${i}: __typename`)} }`,
-    {},
-    "DOCUMENT_TOO_COMPLEX",
-    /12 root fields/,
-  ],
-  ["cost by literals", `{ ${nested("100")} }`, {}, "DOCUMENT_TOO_COMPLEX", /costs/],
-  ["cost by variables", `query($n: Int) { ${nested("$n")} }`, { n: 500 }, "DOCUMENT_TOO_COMPLEX", /costs/],
-  ["cost by a variable's default", `query($n: Int = 500) { ${nested("$n")} }`, {}, "DOCUMENT_TOO_COMPLEX", /costs/],
-  [
-    "lists in lists that have no page size",
-    `{ services(first: 500) { nodes { ${dependsOn(3)} } } }`,
-    {},
-    "DOCUMENT_TOO_COMPLEX",
-    /costs/,
-  ],
+  ["HTTP", (query, variables, name) => server.ask(query, variables, undefined, name)],
+  ["WebSocket", (query, variables, name) => socket.ask(query, variables, name) as ReturnType<Ask>],
 ];
 
 function expectForm(answer: Pick<Answer, "errors">): void {
@@ -97,27 +37,12 @@ function expectForm(answer: Pick<Answer, "errors">): void {
 }
 
 describe.each(TRANSPORTS)("%s", (_transport, ask) => {
-  test.each(REFUSED)("refuses %s", async (_what, query, variables, code, message = /./) => {
-    const answer = await ask(query, variables);
+  test.each(REFUSED_DOCUMENTS)("refuses $what", async ({ code, message = /./, ...request }) => {
+    const answer = await ask(request.query, request.variables, request.operationName);
     expectForm(answer);
     expect(answer.errors![0]!.extensions.code).toBe(code);
     expect(answer.errors!.map((error) => error.message).join()).toMatch(message);
     expect(answer.data ?? null).toBeNull();
-  });
-
-  test("refuses fragments that double with each other before they cost time", async () => {
-    const chain = times(60, (i) => `fragment F${i} on Service { ...F${i + 1} ...F${i + 1} }`);
-    const query = `{ services(first: 1) { nodes { ...F0 } } } ${chain} fragment F60 on Service { id }`;
-    const answer = await ask(query);
-    expectForm(answer);
-    expect(answer.errors![0]!.extensions.code).toBe("DOCUMENT_TOO_COMPLEX");
-  });
-
-  test("refuses fragments that double at the root", async () => {
-    const chain = times(60, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`);
-    const answer = await ask(`{ ...F0 } ${chain} fragment F60 on Query { __typename }`);
-    expectForm(answer);
-    expect(answer.errors![0]!.extensions.code).toBe("DOCUMENT_TOO_COMPLEX");
   });
 
   test("answers what is within the limits", async () => {

@@ -56,12 +56,17 @@ export function createHttpServer({ app, apollo, operations, authenticate, routes
     throw new AppError("NOT_FOUND", "There is nothing at this address; the API is at /graphql.");
   });
   web.use(errorHandler(app));
-  const server = createServer(web);
-  server.requestTimeout = 60_000;
-  server.headersTimeout = 20_000;
-  // Longer than a balancer's: whoever closes an idle connection just when a request arrives on it answers with a reset.
-  server.keepAliveTimeout = 75_000;
-  return server;
+  return createServer(
+    {
+      // Who sends a request byte by byte holds a connection for so long at most.
+      headersTimeout: 10_000,
+      requestTimeout: 20_000,
+      connectionsCheckingInterval: 1_000,
+      // Longer than a balancer's: whoever closes an idle connection just when a request arrives on it answers with a reset.
+      keepAliveTimeout: 75_000,
+    },
+    web,
+  );
 }
 
 const principals = new WeakMap<Request, Principal>();

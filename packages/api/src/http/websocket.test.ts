@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { GraphqlSocket } from "./testing/graphql-socket.js";
+import { PROTOCOL_BREACHES } from "./testing/protocol-breaches.js";
 import { type TestServer, testServer } from "./testing/test-server.js";
 
 let server: TestServer;
@@ -14,61 +15,16 @@ const init = (authorization: unknown = `Bearer ${server.adminToken}`) => ({
   type: "connection_init",
   payload: { authorization },
 });
-const query = (id: string) => ({ type: "subscribe", id, payload: { query: "{ viewer { name } }" } });
 const forever = (id: string) => ({
   type: "subscribe",
   id,
   payload: { query: "subscription { incidentEvents { cursor } }" },
 });
 
-describe("a socket that breaks the protocol is closed with the protocol's code", () => {
-  test.each<[string, number, (socket: GraphqlSocket) => void]>([
-    ["no JSON", 4400, (socket) => socket.send("hello")],
-    ["no message of the protocol", 4400, (socket) => socket.send({ type: "start" })],
-    ["a list", 4400, (socket) => socket.send("[]")],
-    ["a subscribe without a query", 4400, (socket) => socket.send({ type: "subscribe", id: "1", payload: {} })],
-    ["a subscribe before the acknowledgement", 4401, (socket) => socket.send(query("1"))],
-    [
-      "a second init",
-      4429,
-      (socket) => {
-        socket.send(init());
-        socket.send(init());
-      },
-    ],
-    ["an unknown token", 4403, (socket) => socket.send(init("Bearer poppo_api_nothing"))],
-    ["no token", 4403, (socket) => socket.send({ type: "connection_init" })],
-    ["a token that is no text", 4403, (socket) => socket.send(init({ toString: "x" }))],
-    ["a message over 1 MiB", 1009, (socket) => socket.send("x".repeat(1024 * 1024 + 1))],
-  ])("%s", async (_what, code, act) => {
-    const socket = await GraphqlSocket.open(server.url);
-    act(socket);
-    expect((await socket.closed).code).toBe(code);
-  });
-
-  test("two operations of one id: 4409", async () => {
-    const socket = await server.socket();
-    socket.send(forever("1"));
-    socket.send(forever("1"));
-    expect((await socket.closed).code).toBe(4409);
-  });
-
-  test("a message in more than 64 fragments", async () => {
-    const socket = await GraphqlSocket.open(server.url);
-    for (let i = 0; i < 100; i++) socket.socket.send("x", { fin: i === 99 });
-    expect((await socket.closed).code).toBe(1008);
-  });
-
-  test("another subprotocol is not agreed on", async () => {
-    const socket = await GraphqlSocket.open(server.url, { protocol: "graphql-ws" }).catch((error) => error);
-    if (socket instanceof GraphqlSocket) expect([4406, 1002]).toContain((await socket.closed).code);
-    else expect(String(socket)).toMatch(/subprotocol/i);
-  });
-
-  test("no init within ten seconds: 4408", { timeout: 20_000 }, async () => {
-    const socket = await GraphqlSocket.open(server.url);
-    expect((await socket.closed).code).toBe(4408);
-  });
+test.each(PROTOCOL_BREACHES)("$what ends the connection with $code", async ({ code, act }) => {
+  const socket = await GraphqlSocket.open(server.url);
+  await act(socket, server.adminToken);
+  expect((await socket.closed).code).toBe(code);
 });
 
 describe("the upgrade", () => {
@@ -119,19 +75,6 @@ test("a storm is refused with 503 before anything is spent on it, and those who 
   const refusals = storm.filter((outcome) => outcome !== "open");
   expect(refusals.length).toBeGreaterThan(50);
   expect(new Set(refusals.map(String))).toEqual(new Set(["503,1"]));
-  expect(await socket.ask("{ viewer { name } }")).toMatchObject({ data: { viewer: { name: "first admin" } } });
-  await socket.close();
-});
-
-test("of 5,000 operations on one socket those over the limit are refused, and the others run", async () => {
-  const socket = await server.socket();
-  const ids = Array.from({ length: 5000 }, () => socket.subscribe("subscription { incidentEvents { cursor } }"));
-  await socket.next((message) => message.id === ids.at(-1));
-  const refused = socket.received.filter((message) => message.type === "error");
-  expect(refused).toHaveLength(4800);
-  expect(refused[0]!.payload[0].extensions).toMatchObject({ code: "TOO_MANY_REQUESTS", retryAfterMs: 1000 });
-  expect(socket.received.filter((message) => message.type === "next")).toHaveLength(200);
-  socket.complete(ids[0]!);
   expect(await socket.ask("{ viewer { name } }")).toMatchObject({ data: { viewer: { name: "first admin" } } });
   await socket.close();
 });

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { CLOSE } from "@poppo-ops/plugins/wire";
 import { type ExecutionArgs, type GraphQLError, type GraphQLFormattedError, subscribe } from "graphql";
 import {
+  CloseCode,
   type GRAPHQL_TRANSPORT_WS_PROTOCOL,
   handleProtocols,
   makeServer,
@@ -138,7 +139,10 @@ function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) => {
         socket.on("message", (data) => {
-          handle(String(data)).catch((error) => {
+          handle(String(data)).catch((error: Error) => {
+            // The core throws at what is a message of the protocol, but only the server's to send.
+            if (error.message.startsWith("Unexpected message"))
+              return socket.close(CloseCode.BadRequest, "Invalid message received");
             app.log.warn({ err: error }, "a WebSocket message could not be handled");
             socket.close(1011, "internal error");
           });

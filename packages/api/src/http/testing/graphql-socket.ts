@@ -28,9 +28,10 @@ export class GraphqlSocket {
   }
 
   /** Connected; nothing is sent yet. */
-  static async open(url: string, options: { protocol?: string; headers?: Record<string, string> } = {}) {
+  static async open(url: string, options: { protocol?: string | null; headers?: Record<string, string> } = {}) {
     const { protocol = "graphql-transport-ws", headers } = options;
-    const opened = new GraphqlSocket(new WebSocket(`${url.replace("http", "ws")}/graphql`, protocol, { headers }));
+    const address = `${url.replace("http", "ws")}/graphql`;
+    const opened = new GraphqlSocket(new WebSocket(address, protocol ?? [], { headers }));
     await once(opened.socket, "open");
     return opened;
   }
@@ -47,9 +48,9 @@ export class GraphqlSocket {
   }
 
   /** Starts an operation and returns its id. */
-  subscribe(query: string, variables: Record<string, unknown> = {}): string {
+  subscribe(query: string, variables: Record<string, unknown> = {}, operationName?: string): string {
     const id = String(++this.ids);
-    this.send({ type: "subscribe", id, payload: { query, variables } });
+    this.send({ type: "subscribe", id, payload: { query, variables, operationName } });
     return id;
   }
 
@@ -61,8 +62,9 @@ export class GraphqlSocket {
   async ask(
     query: string,
     variables: Record<string, unknown> = {},
+    operationName?: string,
   ): Promise<{ data?: unknown; errors?: Message["payload"] }> {
-    const id = this.subscribe(query, variables);
+    const id = this.subscribe(query, variables, operationName);
     const { type, payload } = await this.next((message) => message.id === id);
     return type === "error" ? { errors: payload } : payload;
   }

@@ -20,7 +20,12 @@ export interface TestServer extends RunningServer, AsyncDisposable {
   database: TestDatabase;
   adminToken: string;
   /** Sends a GraphQL request; as the administrator when no token is given, as nobody when it is null. */
-  ask(query: string, variables?: Record<string, unknown>, token?: string | null): Promise<Answer>;
+  ask(
+    query: string,
+    variables?: Record<string, unknown>,
+    token?: string | null,
+    operationName?: string,
+  ): Promise<Answer>;
   /** Makes a token of that role. */
   tokenFor(role: Role): Promise<string>;
   /** An open and acknowledged graphql-transport-ws connection. */
@@ -46,7 +51,8 @@ export async function testServer(
     ...server,
     database,
     adminToken: ADMIN,
-    ask: (query, variables = {}, token = ADMIN) => ask(server.url, { query, variables }, token),
+    ask: (query, variables = {}, token = ADMIN, operationName) =>
+      ask(server.url, { query, variables, operationName }, token),
     async tokenFor(role) {
       const name = `${role.toLowerCase()} of a test`;
       return (await createApiToken(systemScope(server.app), { name, role })).token;
