@@ -61,21 +61,35 @@ const answered: [string, string, (socket: GraphqlSocket) => Promise<string>][] =
     "next, complete",
     (socket) => {
       socket.send({ type: "pong" });
-      return typesOf(socket, NAME);
+      return answersTo(socket, NAME);
     },
   ],
-  ["a query is one next and a complete", "next, complete", (socket) => typesOf(socket, NAME)],
-  ["an invalid operation is one error, and the connection lives", "error", (socket) => typesOf(socket, "{ nothing }")],
+  ["a query is one next and a complete", "next, complete", (socket) => answersTo(socket, NAME)],
   [
-    "a subscription that the client completes is silent, and its id is free again",
-    "next",
+    "an invalid operation is one error, and the connection lives",
+    "error",
+    (socket) => answersTo(socket, "{ nothing }"),
+  ],
+  [
+    "a subscription that the client completes is silent, and its id is free after a round trip",
+    "next, next",
     async (socket) => {
-      const id = socket.subscribe(EVENTS);
-      await socket.next((message) => message.id === id);
-      socket.complete(id);
+      const id = await completed(socket);
+      await socket.ask(NAME);
+      const first = typesOf(socket, id);
       socket.send({ type: "subscribe", id, payload: { query: EVENTS } });
       await socket.ask(NAME);
-      return [...new Set(socket.received.filter((message) => message.id === id).map(({ type }) => type))].join(", ");
+      return first === "next" ? typesOf(socket, id) : first;
+    },
+  ],
+  [
+    "an id that is used again before its operation has ended",
+    "next, error CONFLICT",
+    async (socket) => {
+      const id = await completed(socket);
+      socket.send({ type: "subscribe", id, payload: { query: EVENTS } });
+      const error = await socket.next((message) => message.id === id && message.type === "error");
+      return `${typesOf(socket, id)} ${error.payload[0].extensions.code}`;
     },
   ],
   [
@@ -103,14 +117,26 @@ const answered: [string, string, (socket: GraphqlSocket) => Promise<string>][] =
   ],
 ];
 
-const typesOf = async (socket: GraphqlSocket, query: string): Promise<string> => {
-  const id = socket.subscribe(query);
-  await socket.next((message) => message.id === id && message.type !== "next");
-  return socket.received
+function typesOf({ received }: GraphqlSocket, id: string): string {
+  return received
     .filter((message) => message.id === id)
     .map(({ type }) => type)
     .join(", ");
-};
+}
+
+async function answersTo(socket: GraphqlSocket, query: string): Promise<string> {
+  const id = socket.subscribe(query);
+  await socket.next((message) => message.id === id && message.type !== "next");
+  return typesOf(socket, id);
+}
+
+/** A subscription that the client has completed just now. */
+async function completed(socket: GraphqlSocket): Promise<string> {
+  const id = socket.subscribe(EVENTS);
+  await socket.next((message) => message.id === id);
+  socket.complete(id);
+  return id;
+}
 
 const run = (act: (socket: GraphqlSocket) => Promise<string>) => (subject: Subject) => withSocket(subject, act);
 

@@ -88,6 +88,17 @@ test("a mutation over WebSocket is executed exactly once", async () => {
   await socket.close();
 });
 
+test("an id that is used again at once leaves no subscription behind that nothing could stop", async () => {
+  const own = await server.socket();
+  own.send(forever("again"));
+  own.send({ type: "complete", id: "again" });
+  own.send(forever("again"));
+  await own.ask("{ viewer { name } }");
+  own.send({ type: "complete", id: "again" });
+  await expect.poll(() => server.fanOut.subscriberCount).toBe(0);
+  await own.close();
+});
+
 test("a connection that is closed while its token is looked up is not kept", async () => {
   await Promise.all(
     Array.from({ length: 20 }, async () => {

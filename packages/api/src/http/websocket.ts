@@ -28,6 +28,7 @@ import type { Connections } from "./connections.js";
 import { eventSocket } from "./event-socket.js";
 import { Liveness } from "./liveness.js";
 import { originIsAllowed } from "./origin.js";
+import { RunningOperations } from "./running-operations.js";
 
 export interface SocketOptions {
   app: App;
@@ -52,8 +53,13 @@ interface Extra extends Record<PropertyKey, unknown> {
   socket: WebSocket;
   /** What `socket` is on. */
   stream: Duplex;
+  running: RunningOperations;
   connection?: Connection;
 }
+type Format = (
+  args: unknown,
+  errors: readonly GraphQLFormattedError[] | readonly GraphQLError[],
+) => GraphQLFormattedError[];
 type Socket = SocketContext<Record<string, unknown>, Extra>;
 type Prepared = ExecutionArgs &
   PreparedOperation & { contextValue: Context; source: string; operationId: string; socket: EventSocket };
@@ -87,7 +93,9 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
     stream.on("error", (error) => app.log.debug({ err: error }, "upgrade failed"));
     const refusal = upgradeRefusal(request) ?? (admission.admit() ? null : TRY_LATER);
     if (refusal) return stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    sockets.handleUpgrade(request, stream, head, (socket) => bind(core, { socket, stream }, app));
+    sockets.handleUpgrade(request, stream, head, (socket) =>
+      bind(core, { socket, stream, running: new RunningOperations() }, app),
+    );
   });
 
   return {
@@ -124,28 +132,23 @@ function upgradeRefusal(request: IncomingMessage): string | null {
 }
 
 function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>>, extra: Extra, app: App): void {
-  const { socket } = extra;
+  const { socket, running } = extra;
   const closed = core.opened(
     {
       protocol: socket.protocol as typeof GRAPHQL_TRANSPORT_WS_PROTOCOL,
-      send: (data) =>
-        new Promise((resolve) => {
-          // A peer that is gone is no error of ours: `close` follows and cleans up.
-          if (socket.readyState !== socket.OPEN) return resolve();
-          // It asks, and does not read the answers.
-          if (socket.bufferedAmount > LIMITS.socketBufferBytes) socket.terminate();
-          socket.send(data, () => resolve());
-        }),
+      send: (data) => send(socket, data),
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) => {
         socket.on("message", (data) => {
-          handle(String(data)).catch((error: Error) => {
-            // The core throws at what is a message of the protocol, but only the server's to send.
-            if (error.message.startsWith("Unexpected message"))
-              return socket.close(CloseCode.BadRequest, "Invalid message received");
-            app.log.warn({ err: error }, "a WebSocket message could not be handled");
-            socket.close(1011, "internal error");
-          });
+          running
+            .during(() => handle(String(data)))
+            .catch((error: Error) => {
+              // The core throws at what is a message of the protocol, but only the server's to send.
+              if (error.message.startsWith("Unexpected message"))
+                return socket.close(CloseCode.BadRequest, "Invalid message received");
+              app.log.warn({ err: error }, "a WebSocket message could not be handled");
+              socket.close(1011, "internal error");
+            });
         });
       },
     },
@@ -158,13 +161,23 @@ function bind(core: ReturnType<typeof makeServer<Record<string, unknown>, Extra>
   });
 }
 
+function send(socket: WebSocket, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    // A peer that is gone is no error of ours: `close` follows and cleans up.
+    if (socket.readyState !== socket.OPEN) return resolve();
+    // It asks, and does not read the answers.
+    if (socket.bufferedAmount > LIMITS.socketBufferBytes) socket.terminate();
+    socket.send(text, () => resolve());
+  });
+}
+
 function hooks(
   options: SocketOptions,
   liveness: Liveness,
 ): Parameters<typeof makeServer<Record<string, unknown>, Extra>>[0] {
   const { app, connections, authenticate } = options;
   const aborts = new WeakMap<WebSocket, AbortController>();
-  const format = (args: unknown, errors: readonly GraphQLFormattedError[] | readonly GraphQLError[]) =>
+  const format: Format = (args, errors) =>
     errors.map((error) =>
       formatError(error, (args as Partial<Prepared> | undefined)?.contextValue?.requestId ?? newId(), app.log),
     );
@@ -194,12 +207,7 @@ function hooks(
     async onSubscribe(socket: Socket, id: string, payload) {
       const context = newContext(app, socket.extra.connection!.principal, socket.extra.connection);
       try {
-        if (Object.keys(socket.subscriptions).length > LIMITS.operationsPerSocket)
-          throw new AppError(
-            "TOO_MANY_REQUESTS",
-            `This socket has ${LIMITS.operationsPerSocket} operations under way; complete some first.`,
-            { retryAfterMs: 1000 },
-          );
+        begin(socket, id, format);
         return prepare(options, socket, id, payload, context);
       } catch (error) {
         // Thrown, it would close the socket with 4500, which clients take for final.
@@ -222,6 +230,17 @@ function hooks(
 
 const countOperation = ({ metrics }: App, type: string, errors?: readonly GraphQLError[]): void =>
   metrics.graphql.operations.inc({ transport: "websocket", type, outcome: errors?.[0] ? codeOf(errors[0]) : "ok" });
+
+/** A refused id must not stay in the core's hands, which then does not tell the client either. */
+function begin({ extra, subscriptions }: Socket, id: string, format: Format): void {
+  try {
+    extra.running.begin(id);
+  } catch (error) {
+    delete (subscriptions as Record<string, unknown>)[id];
+    void send(extra.socket, JSON.stringify({ id, type: "error", payload: format(undefined, asErrors(error)) }));
+    throw error;
+  }
+}
 
 function prepare(
   options: SocketOptions,
