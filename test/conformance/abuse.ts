@@ -150,6 +150,8 @@ const floods: Check[] = [
         const code = of("error").at(0)?.payload[0].extensions.code;
         const figures = `${of("next").length} run, ${of("error").length} ${code}`;
         socket.complete(ids[0]!);
+        socket.send({ type: "ping" });
+        await socket.next(({ type }) => type === "pong");
         return (await socket.ask(NAME)).data ? `${figures}; the connection lives` : figures;
       }),
   },

@@ -129,7 +129,9 @@ test("connections, subscribers and what is written to them", async () => {
   expect(value("poppo_fanout_subscribers")).toBe(1);
   expect(value("poppo_fanout_groups")).toBe(1);
   expect(value("poppo_fanout_messages_total")).toBe(1);
-  expect(value("poppo_fanout_written_bytes_total")).toBe(JSON.stringify(page.payload).length);
+  expect(value("poppo_fanout_written_bytes_total")).toBe(
+    `{"type":"next","payload":${JSON.stringify(page.payload)}`.length,
+  );
   expect(value("poppo_events_appended_total", { type: "service.created" })).toBe(1);
   expect(value("poppo_event_log_head")).toBe(own.log.head);
   expect(value("poppo_event_log_lag_events")).toBe(0);
