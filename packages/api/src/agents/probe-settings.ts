@@ -4,6 +4,7 @@ import { z } from "zod";
 import { badInput } from "../kernel/command.js";
 import { type SignalRules, signalRules } from "../signals/signal-rules.js";
 import { unknownKind } from "./unknown-kind.js";
+import { withItem } from "./with-item.js";
 
 type Manifest = Pick<NonNullable<ReturnType<typeof findProbe>>, "config" | "intervalMs" | "timeoutMs">;
 
@@ -49,14 +50,31 @@ export function mergeRules(before: SignalRules | undefined, changes: Record<stri
   return rules;
 }
 
-/** The input may hold `{item}` where the plugin wants the failing item, so only the kind is checked before there is one. */
-export function checkRemediation<Given extends { kind: string } | null | undefined>(remediation: Given): Given {
-  if (remediation && !findRemediation(remediation.kind))
+/** @throws {AppError} BAD_INPUT: the kind is unknown, or the input does not fit it */
+export function checkRemediation<Given extends { kind: string; input: Record<string, unknown> } | null | undefined>(
+  remediation: Given,
+): Given {
+  if (!remediation) return remediation;
+  const { kind, input } = remediation;
+  const manifest = findRemediation(kind);
+  if (!manifest)
+    throw badInput([{ field: "remediation", message: unknownKind("remediation", kind, remediationKinds()) }]);
+  // Without any input, whoever asks for the remediation gives it.
+  if (Object.keys(input).length === 0) return remediation;
+  const issues = manifest.input.safeParse(withItem(input, "item")).error?.issues ?? [];
+  const known = issues.filter((issue) => issue.code === "unrecognized_keys" || !waitsForItem(input, issue.path));
+  if (known.length > 0)
     throw badInput([
-      { field: "remediation", message: unknownKind("remediation", remediation.kind, remediationKinds()) },
+      { field: "remediation", message: `input: ${explainConfigError(new z.ZodError(known), manifest.input, input)}` },
     ]);
   return remediation;
 }
+
+/** Whether a value fits is not known before the item that fails stands in it. */
+const waitsForItem = (input: unknown, path: readonly PropertyKey[]): boolean =>
+  JSON.stringify(
+    path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input) ?? null,
+  ).includes("{item}");
 
 /** A probe that takes longer than from one run to the next would never be done. */
 export function checkTiming(timing: { intervalMs: number; retryIntervalMs: number; timeoutMs: number }): void {

@@ -56,6 +56,12 @@ test.each([
     "remediation",
     /no remediation "docker\.reboot"; did you mean "docker\.restart"\? There are/,
   ],
+  [
+    "a misspelt option of its remediation",
+    { remediation: { kind: "docker.restart", input: { contaner: "{item}" } } },
+    "remediation",
+    /^input: .*"contaner" is not an option; did you mean "container"\?/,
+  ],
   ["a duration that is none", { interval: "10 seconds" }, "interval", /is not a duration/],
   [
     "a retry that is slower than the schedule",

@@ -48,9 +48,8 @@ export async function payload<Fields extends object>(
 
 export function userErrors({ code, message, details }: AppError): UserError[] {
   const fields = details.fields as FieldError[] | undefined;
-  return (
-    fields?.map((f) => ({ code, field: f.field, message: f.message })) ?? [
-      { code, field: (details.field as string) ?? null, message },
-    ]
-  );
+  if (fields) return fields.map((f) => ({ code, field: f.field, message: f.message }));
+  const field = (details.field as string | undefined) ?? null;
+  // Where the field stands beside the message, it need not stand in it.
+  return [{ code, field, message: message.replace(`${field}: `, "") }];
 }

@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, sql } from "drizzle-orm";
 import type { ProbeRow } from "../agents/probe.table.js";
+import { withItem } from "../agents/with-item.js";
 import type { Module } from "../engine/engine.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
@@ -14,7 +15,7 @@ import {
   type RemediationRunRow,
   remediationRuns as runs,
 } from "./remediation.table.js";
-import { resolveRemedy, withItem } from "./remediation-kind.js";
+import { resolveRemedy } from "./remediation-kind.js";
 import { openRuns, type Plan } from "./request.js";
 import { type Refusal, refusal } from "./safety.js";
 import { startRuns } from "./start-runs.js";

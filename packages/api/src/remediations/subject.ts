@@ -1,12 +1,13 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { agents } from "../agents/agent.table.js";
 import { type ProbeRow, probeState, probes } from "../agents/probe.table.js";
+import { withItem } from "../agents/with-item.js";
 import type { Db } from "../db/database.js";
 import { OPEN_STATUSES } from "../incidents/incident.state.js";
 import { type IncidentRow, incidents } from "../incidents/incident.table.js";
 import { AppError } from "../kernel/app-error.js";
 import { badInput } from "../kernel/command.js";
-import { type Remedy, resolveRemedy, withItem } from "./remediation-kind.js";
+import { type Remedy, resolveRemedy } from "./remediation-kind.js";
 
 /** What a run is about: where it acts, and what will tell whether it helped. */
 export interface Subject {

@@ -42,7 +42,7 @@ test("of five that take one name at once one gets it", async () => {
   const refused = made.filter(({ service }) => !service);
   expect(refused).toHaveLength(4);
   expect(refused[0].userErrors).toEqual([
-    { code: "ALREADY_EXISTS", field: "name", message: 'name: there is a service "one of a kind" already.' },
+    { code: "ALREADY_EXISTS", field: "name", message: 'there is a service "one of a kind" already.' },
   ]);
 });
 
