@@ -32,7 +32,7 @@ export function showIncident(out: Output, incident: Incident): void {
   if (incident.evidence) section(out, "Evidence", printableLines(evidence(incident.evidence)));
   section(out, "Timeline");
   for (const { at, type, actor, summary } of incident.timeline.events)
-    out.say(`  ${at}  ${type.padEnd(24)} ${printable(summary)} ${out.paint("dim", printable(actor))}`);
+    out.say(`  ${at}  ${type.padEnd(24)} ${printable(summary)} ${out.paint("dim", `(${printable(actor)})`)}`);
   if (incident.remediationRuns.nodes.length === 0) return;
   section(out, "Remediations");
   runTable(out, incident.remediationRuns.nodes);

@@ -48,7 +48,7 @@ const line = (out: Output, { at, type, severity, summary, actor }: Event, number
     number.padEnd(6),
     type.padEnd(24),
     printable(summary),
-    out.paint("dim", printable(actor)),
+    out.paint("dim", `(${printable(actor)})`),
   ].join(" ");
 
 /** What people type into `ack`. An event carries the id alone, so that a thousand subscribers cost the server one read. */

@@ -13,10 +13,12 @@ export function span(ms: number): string {
   return `${Math.floor(ms / size)}${unit}`;
 }
 
-/** How long ago, or in how long: `3m ago`, `in 5m`; `-` for never. */
+/** How long ago, or in how long: `3m ago`, `in 5m`, `now`; `-` for never. */
 export function when(date: string | null | undefined, now: Date): string {
   if (!date) return "-";
   const ms = now.getTime() - Date.parse(date);
+  // The server's clock may be a moment ahead of ours.
+  if (Math.abs(ms) < 1_000) return "now";
   return ms >= 0 ? `${span(ms)} ago` : `in ${span(-ms)}`;
 }
 
