@@ -64,8 +64,9 @@ export const deleteService = command({
   },
 });
 
-async function setDependencies({ db }: Act, serviceId: string, dependsOnIds: string[]): Promise<void> {
+async function setDependencies(act: Act, serviceId: string, dependsOnIds: string[]): Promise<void> {
   if (dependsOnIds.length === 0) return;
+  const { db } = act;
   if (dependsOnIds.includes(serviceId))
     throw new AppError("BAD_INPUT", "dependsOnIds: a service cannot depend on itself.", { field: "dependsOnIds" });
   // Locked, so that none is removed before the reference to it stands.
@@ -78,6 +79,29 @@ async function setDependencies({ db }: Act, serviceId: string, dependsOnIds: str
   if (missing)
     throw new AppError("NOT_FOUND", `dependsOnIds: there is no service ${missing}.`, { field: "dependsOnIds" });
   await db.insert(serviceDependencies).values(known.map(({ id }) => ({ serviceId, dependsOnId: id })));
+  await refuseCircle(act, serviceId);
+}
+
+/** What fails because of what must be answerable, so no service may need itself through others. */
+async function refuseCircle({ client }: Act, serviceId: string): Promise<void> {
+  // Two changes at once could each be the half of a circle that the other does not see.
+  await client.query("SELECT pg_advisory_xact_lock(hashtext('poppo service dependencies'))");
+  const { rows } = await client.query<{ names: string[] }>(
+    `WITH RECURSIVE needs AS (
+       SELECT d.depends_on_id AS id, ARRAY[d.service_id, d.depends_on_id] AS path
+       FROM service_dependencies d WHERE d.service_id = $1
+       UNION ALL
+       SELECT d.depends_on_id, n.path || d.depends_on_id FROM needs n
+       JOIN service_dependencies d ON d.service_id = n.id WHERE n.id <> $1)
+       CYCLE id SET repeats USING trail
+     SELECT array(SELECT s.name FROM unnest(n.path) WITH ORDINALITY p(id, i) JOIN services s USING (id) ORDER BY i) AS names
+     FROM needs n WHERE n.id = $1 ORDER BY cardinality(n.path) LIMIT 1`,
+    [serviceId],
+  );
+  if (rows[0])
+    throw new AppError("BAD_INPUT", `dependsOnIds: that would be a circle: ${rows[0].names.join(" → ")}.`, {
+      field: "dependsOnIds",
+    });
 }
 
 const refuseTakenName = (taken: string) => (error: unknown) => {

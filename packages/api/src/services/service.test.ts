@@ -46,6 +46,27 @@ test("of five that take one name at once one gets it", async () => {
   ]);
 });
 
+test("a circle of needs is refused with its way round, also when two halves of it come at once", async () => {
+  const [a, b, c] = await Promise.all(
+    ["ring a", "ring b", "ring c"].map(async (name) => (await mutate("createService", { name })).service.id),
+  );
+  const needs = async (id: string, ...dependsOnIds: string[]) =>
+    (await mutate("updateService", { id, dependsOnIds })).userErrors;
+  expect(await needs(a, b)).toEqual([]);
+  expect(await needs(b, c)).toEqual([]);
+  expect(await needs(c, a)).toEqual([
+    {
+      code: "BAD_INPUT",
+      field: "dependsOnIds",
+      message: "that would be a circle: ring c → ring a → ring b → ring c.",
+    },
+  ]);
+  await needs(a);
+  await needs(b);
+  const refused = (await Promise.all([needs(a, b), needs(b, a)])).filter((errors) => errors.length > 0);
+  expect(refused).toHaveLength(1);
+});
+
 test("what does not fit is refused by its field", async () => {
   const { service } = await mutate("createService", { name: "self" });
   const nowhere = "00000000-0000-4000-8000-000000000000";

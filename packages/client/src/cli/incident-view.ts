@@ -64,7 +64,10 @@ function section(out: Output, title: string, text?: string): void {
 /** Log lines are for reading, so text of several lines is shown as it is. */
 function evidence(value: unknown): string {
   const entries = typeof value === "object" && value !== null ? Object.entries(value) : [["", value]];
-  return entries.map(([name, detail]) => `  ${name}: ${asText(detail)}`).join("\n");
+  return entries
+    .filter(([, detail]) => detail !== null && detail !== "")
+    .map(([name, detail]) => `  ${name}: ${asText(detail)}`)
+    .join("\n");
 }
 
 function asText(detail: unknown): string {
