@@ -1,4 +1,5 @@
 import { and, inArray, like, or, type SQL } from "drizzle-orm";
+import { AppError } from "../kernel/app-error.js";
 import type { AppendedEvent } from "../kernel/appended.js";
 import { events } from "./event.table.js";
 import type { EventFilter } from "./event.type.js";
@@ -6,7 +7,7 @@ import type { EventFilter } from "./event.type.js";
 /** One filter, twice: over rows in memory for subscribers, as SQL for queries. The tests hold them together. */
 export function matcher(filter: EventFilter | null | undefined): (event: AppendedEvent) => boolean {
   if (!filter) return () => true;
-  const types = filter.types && typeMatcher(filter.types);
+  const types = filter.types && typeMatcher(checkTypes(filter.types));
   const incidents = filter.incidentIds && new Set<string | null>(filter.incidentIds);
   const services = filter.serviceIds && new Set<string | null>(filter.serviceIds);
   const severities = filter.severities && new Set<string | null>(filter.severities);
@@ -15,6 +16,14 @@ export function matcher(filter: EventFilter | null | undefined): (event: Appende
     (!incidents || incidents.has(event.incidentId)) &&
     (!services || services.has(event.serviceId)) &&
     (!severities || severities.has(event.severity));
+}
+
+/** A reader of a type that cannot be would wait for ever and never know why. */
+function checkTypes(types: string[]): string[] {
+  const wrong = types.find((type) => !/^[a-z_]+\.(\*|[a-z_]+)$/.test(type));
+  if (wrong === undefined) return types;
+  const message = `types: "${wrong.slice(0, 80)}" is no event type; write it like incident.raised, or a family like incident.*`;
+  throw new AppError("BAD_INPUT", message, { field: "types" });
 }
 
 function typeMatcher(types: string[]): (type: string) => boolean {
@@ -26,6 +35,7 @@ function typeMatcher(types: string[]): (type: string) => boolean {
 export function filterSql(filter: EventFilter | null | undefined): SQL | undefined {
   if (!filter) return undefined;
   const { types, incidentIds, serviceIds, severities } = filter;
+  if (types) checkTypes(types);
   return and(
     types
       ? or(

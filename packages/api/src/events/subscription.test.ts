@@ -170,7 +170,7 @@ test("a filter of a subscription lets through exactly what the same filter of th
     { types: [] },
     { types: ["incident.raised"] },
     { types: ["incident.*"] },
-    { types: ["incident_*", "%"] },
+    { types: ["inciden_.*"] },
     { types: "service.*" },
     { types: ["service.*", "incident.acknowledged"] },
     { severities: ["P0"] },
@@ -311,6 +311,18 @@ test("a client that stops reading is cut off; the others are not held up, and th
   await poll(() => seqsOf(slow, resumed).at(-1)).toBe(head);
   expect([...seqsOf(slow, slowId), ...seqsOf(slow, resumed)]).toEqual(range(head - written + 1, head));
   await Promise.all([slow.close(), quick.close()]);
+});
+
+test("a type that cannot be is refused on both ways, instead of being waited for", async () => {
+  const socket = await server.socket();
+  const { errors: live } = await socket.ask(SUBSCRIPTION, { filter: { types: ["incidents"] } });
+  const { errors: past } = await server.ask('{ events(filter: { types: ["incident.*", "%.*"] }) { caughtUp } }');
+  expect([live[0].message, past![0]!.message]).toEqual([
+    'types: "incidents" is no event type; write it like incident.raised, or a family like incident.*',
+    'types: "%.*" is no event type; write it like incident.raised, or a family like incident.*',
+  ]);
+  expect([live[0].extensions, past![0]!.extensions]).toMatchObject([{ code: "BAD_INPUT" }, { code: "BAD_INPUT" }]);
+  await socket.close();
 });
 
 test("the database goes away and comes back: subscribers keep their sockets and miss nothing", async () => {
