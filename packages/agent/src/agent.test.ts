@@ -307,6 +307,13 @@ describe("the agent gives up, with a reason and an exit code,", () => {
     expect(second.log()).toContain(`another agent (pid ${first.pid}) uses`);
   });
 
+  test("when its folder cannot be made", async () => {
+    const { folder, start } = await setUp();
+    const agent = start({ dataDir: join(folder, "agent.yaml", "data") });
+    expect(await agent.exited).toBe(2);
+    expect(agent.log()).toContain("dataDir cannot be made: ENOTDIR");
+  });
+
   test("when its file has a typing mistake", async () => {
     const { folder } = await setUp();
     const path = join(folder, "agent.yaml");

@@ -1,5 +1,6 @@
 import { mkdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { ConfigError } from "../config/config-error.js";
 import { startTimeOf } from "../processes/proc.js";
 
 /**
@@ -11,7 +12,7 @@ import { startTimeOf } from "../processes/proc.js";
  * @throws naming the process that holds it
  */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const lock = join(folder, "agent.lock");
   if (!take(lock)) {
     const { pid, isAlive } = holderOf(lock);
@@ -45,5 +46,14 @@ function answers(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new ConfigError(`dataDir cannot be made: ${why}; set it to a folder that this user may write`, { cause });
   }
 }
