@@ -11,8 +11,9 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { enforcePolicies } from "../graphql/policy.js";
 import { type TestServer, testServer } from "../http/testing/test-server.js";
-import { tokenPrefix } from "../kernel/ids.js";
+import { hashToken, tokenPrefix } from "../kernel/ids.js";
 import { buildSchema } from "../schema.js";
+import { tokenAuthenticator } from "./authenticate-token.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -73,6 +74,37 @@ describe("API tokens", () => {
     const socket = await server.socket(token);
     await sql("UPDATE api_tokens SET expires_at = now() WHERE id = $1", apiToken.id);
     expect((await socket.closed).code).toBe(4403);
+  });
+
+  test("of a thousand that come with one token at once, one asks the database", async () => {
+    const { token } = await create({ name: "busy", role: "VIEWER", expiresIn: "1d" });
+    const authenticate = tokenAuthenticator(server.app);
+    const locker = await server.app.database.pool.connect();
+    await locker.query("BEGIN; LOCK TABLE api_tokens IN ACCESS EXCLUSIVE MODE");
+    const callers = Array.from({ length: 1000 }, () => authenticate({ authorization: `Bearer ${token}` }));
+    const asking = async () => {
+      const { rows } = await locker.query(
+        `SELECT count(*)::int AS count FROM pg_locks WHERE relation = 'api_tokens'::regclass AND NOT granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
+      return rows[0].count;
+    };
+    await expect.poll(asking).toBe(1);
+    await locker.query("COMMIT");
+    locker.release();
+    const names = new Set((await Promise.all(callers)).map((principal) => principal?.name));
+    expect(names).toEqual(new Set(["busy"]));
+  });
+
+  test("a token that was refused is looked up again", async () => {
+    const authenticate = tokenAuthenticator(server.app);
+    const authorization = "Bearer poppo_api_unknown-for-now";
+    await expect(authenticate({ authorization })).rejects.toThrow("unknown");
+    await sql(
+      "INSERT INTO api_tokens (name, role, prefix, hash, created_by) VALUES ('late', 'VIEWER', '', $1, 'test')",
+      hashToken("poppo_api_unknown-for-now"),
+    );
+    expect(await authenticate({ authorization })).toMatchObject({ name: "late" });
   });
 
   test("revoking twice keeps the first moment; an unknown id is not found", async () => {

@@ -10,20 +10,28 @@ import { apiTokens } from "./api-token.table.js";
 const TRUST_MS = 1000;
 const CACHE = 10_000;
 
-/** `Authorization: Bearer poppo_api_…`, from the header or from `connectionParams.authorization`. */
+/**
+ * `Authorization: Bearer poppo_api_…`, from the header or from `connectionParams.authorization`. Those who come with one
+ * token while it is looked up wait for that answer: after a restart thousands do, and a statement each kept the pool
+ * busy past its timeout.
+ */
 export function tokenAuthenticator(app: App): Authenticator {
-  const known = new Map<string, { principal: Principal; until: number }>();
+  const known = new Map<string, { principal: Promise<Principal>; until: number }>();
   return async (credentials) => {
     if (credentials.authorization === undefined) return null;
     const token = bearerToken(credentials);
     if (!token) throw new AppError("UNAUTHENTICATED", "The authorization is not `Bearer <token>`.");
     const hash = hashToken(token);
+    const now = app.clock.monotonic();
     const cached = known.get(hash);
-    if (cached && cached.until > app.clock.monotonic()) return cached.principal;
-    const principal = await lookUp(app, hash);
+    if (cached && cached.until > now) return cached.principal;
     if (known.size >= CACHE) known.clear();
-    known.set(hash, { principal, until: app.clock.monotonic() + TRUST_MS });
-    return principal;
+    const asked = { principal: lookUp(app, hash), until: now + TRUST_MS };
+    known.set(hash, asked);
+    asked.principal.catch(() => {
+      if (known.get(hash) === asked) known.delete(hash);
+    });
+    return asked.principal;
   };
 }
 
