@@ -7,7 +7,7 @@ const CONNECTIONS = 4;
 
 const ACKNOWLEDGE =
   "mutation ($id: ID!) { acknowledgeIncident(input: { id: $id }) { incident { id number status acknowledgedAt } userErrors { code } } }";
-const LIST = `query ($filter: IncidentFilter) { incidents(filter: $filter, first: 50) {
+export const LIST = `query ($filter: IncidentFilter) { incidents(filter: $filter, first: 50) {
   nodes { id number title status severity category assignee lastSeenAt service { name } } pageInfo { hasNextPage endCursor } } }`;
 
 /** What responders wait for in a store filled with open incidents. */
@@ -16,7 +16,7 @@ export async function ack(server: ServerProcess, quick: boolean): Promise<Row[]>
   const filters = await listFilters(server);
   const bodies = filters.map((filter) => graphqlBody(LIST, { filter }));
   const list = await httpLoad({ ...load, bodies, expected: '"number"' });
-  const acknowledgements = (await someIncidents(server, 50_000)).map((id) => graphqlBody(ACKNOWLEDGE, { id }));
+  const acknowledgements = await acknowledgementsOf(server, 50_000);
   const ack = await httpLoad({ ...load, bodies: acknowledgements, expected: '"ACKNOWLEDGED"' });
   return [
     {
@@ -50,9 +50,11 @@ async function listFilters({ databaseUrl }: ServerProcess): Promise<object[]> {
   ];
 }
 
-/** From everywhere in the table, not the newest only. */
-const someIncidents = ({ databaseUrl }: ServerProcess, count: number): Promise<string[]> =>
-  ids(databaseUrl, `SELECT id FROM incidents WHERE status = 'TRIGGERED' ORDER BY md5(id::text) LIMIT ${count}`);
+/** Requests that acknowledge open incidents from everywhere in the table, not the newest only. */
+export async function acknowledgementsOf({ databaseUrl }: ServerProcess, count: number): Promise<string[]> {
+  const statement = `SELECT id FROM incidents WHERE status = 'TRIGGERED' ORDER BY md5(id::text) LIMIT ${count}`;
+  return (await ids(databaseUrl, statement)).map((id) => graphqlBody(ACKNOWLEDGE, { id }));
+}
 
 async function ids(databaseUrl: string, statement: string): Promise<string[]> {
   await using sql = await openSql(databaseUrl);

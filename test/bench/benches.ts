@@ -3,6 +3,7 @@ import { agent } from "./agent.bench.js";
 import { agents } from "./agents.bench.js";
 import { alerts } from "./alerts.bench.js";
 import { fanout, fanoutMixed } from "./fanout.bench.js";
+import { growth } from "./growth.bench.js";
 import { incidents } from "./incidents.bench.js";
 import { ingest } from "./ingest.bench.js";
 import { latency } from "./latency.bench.js";
@@ -27,4 +28,6 @@ export const BENCHES: Bench[] = [
   { ids: ["query", "query.p99", "list", "ack"], run: incidents },
   { ids: ["agents.10k", "agents.10k.cpu"], run: agents },
   { ids: ["agent.rss", "agent.cpu", "agent.disk"], run: agent },
+  { ids: ["growth.ingest", "growth.list", "growth.ack", "growth.kept"], run: growth },
+  { ids: ["growth.ingest", "growth.list", "growth.ack", "growth.kept"], run: growth },
 ];

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "@poppo-ops/client";
 import type { Result } from "@poppo-ops/plugins/wire";
 import { SimulatedAgent } from "../harness/simulated-agent.js";
 import { load } from "./load-process.js";
 
 export interface IngestInput {
   url: string;
-  token: string;
+  databaseUrl: string;
   probeIds: string[];
   agents: number;
   batch: number;
@@ -15,10 +14,12 @@ export interface IngestInput {
   changing: number;
 }
 
-load<IngestInput, { perSecond: number }>(async ({ url, token, probeIds, agents: count, batch, seconds, changing }) => {
-  const client = createClient({ url, token });
-  const agents: SimulatedAgent[] = [];
-  for (let i = 0; i < count; i++) agents.push(await SimulatedAgent.enrol(client, url, `bench-${process.pid}-${i}`));
+export interface IngestOutput {
+  perSecond: number;
+}
+
+load<IngestInput, IngestOutput>(async ({ url, databaseUrl, probeIds, agents: count, batch, seconds, changing }) => {
+  const agents = await SimulatedAgent.enrolMany(databaseUrl, url, count, `bench-${process.pid}`);
   await Promise.all(agents.map((agent) => agent.connect()));
   const running = new AbortController();
   const bad = new Set<number>();
@@ -53,7 +54,7 @@ load<IngestInput, { perSecond: number }>(async ({ url, token, probeIds, agents: 
   const perSecond = (acked(agents) - before) / ((performance.now() - started) / 1000);
   running.abort();
   await Promise.all(feeding);
-  await Promise.all([client, ...agents].map((peer) => peer.close()));
+  await Promise.all(agents.map((peer) => peer.close()));
   return { perSecond };
 });
 
