@@ -179,7 +179,7 @@ const FAULTS: Record<string, Fault> = {
 
 /** The kinds of faults for a run of this length. */
 export const faultKinds = ({ long }: { long: boolean }): string[] =>
-  Object.keys(FAULTS).filter((kind) => long || !FAULTS[kind]!.isLong);
+  Object.keys(FAULTS).filter((kind) => FAULTS[kind]!.weight > 0 && (long || !FAULTS[kind]!.isLong));
 
 /** Decides what happens next. Draws the same from `random` whatever the world is like just now. */
 export function planFault(world: World, random: Random, kinds: readonly string[]): PlannedFault {

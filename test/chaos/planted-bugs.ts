@@ -1,12 +1,13 @@
 import type { Edit } from "./rewrite.js";
 
-export type PlantedBug = "ack before commit" | "sequence taken first" | "fencing token not checked";
+/** Mistakes a hurried change could make. Each is planted in a test that proves that the checker notices. */
+export type PlantedBug = "ack before commit" | "fencing token not checked";
 
 /**
- * Events are numbered when the transaction begins to write them, and not under a lock that is held until it commits. The
+ * Another one, as SQL: events are numbered when the transaction begins to write them, and not under a lock that is held until it commits. The
  * wait stands for a transaction that has more to do after it took its number.
  */
-const NUMBERED_FIRST = `
+export const NUMBERED_FIRST = `
 CREATE SEQUENCE numbered_first;
 SELECT setval('numbered_first', head + 1, false) FROM event_head;
 CREATE OR REPLACE FUNCTION append_events(batch jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -33,20 +34,16 @@ BEGIN
 END
 $$`;
 
-/** Mistakes a hurried change could make. Each is planted in a test that proves that the checker notices. */
-export const PLANTED_BUGS: Record<PlantedBug, { edits: Edit[]; sql?: string }> = {
+export const PLANTED_BUGS: Record<PlantedBug, Edit> = {
   "ack before commit": {
-    edits: [
-      {
-        module: "agents/ingest.js",
-        find: "const ackedSeq = await this.queue.add({ session, batch });",
-        replace:
-          "this.queue.add({ session, batch }).catch(() => {}); const ackedSeq = batch.from + batch.results.length - 1;",
-      },
-    ],
+    module: "agents/ingest.js",
+    find: "const ackedSeq = await this.queue.add({ session, batch });",
+    replace:
+      "this.queue.add({ session, batch }).catch(() => {}); const ackedSeq = batch.from + batch.results.length - 1;",
   },
-  "sequence taken first": { edits: [], sql: NUMBERED_FIRST },
   "fencing token not checked": {
-    edits: [{ module: "commands/commands.js", find: "if (fencingToken < highest)", replace: "if (false)" }],
+    module: "commands/commands.js",
+    find: "if (fencingToken < highest)",
+    replace: "if (false)",
   },
 };

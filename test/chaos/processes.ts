@@ -58,7 +58,7 @@ export interface Surroundings {
   folder: string;
   random: Random;
   story: Story;
-  bug?: PlantedBug;
+  bugs?: PlantedBug[];
   /** What no agent should ever say. */
   complain(text: string): void;
   own<Thing extends AsyncDisposable>(thing: Thing): Thing;
@@ -106,12 +106,12 @@ export async function startHost(site: Site, server: ServerProcess, around: Surro
   };
 }
 
-async function equip(name: string, { folder, bug, own }: Surroundings) {
+async function equip(name: string, { folder, bugs = [], own }: Surroundings) {
   const points = join(folder, "points", name);
   await mkdir(points, { recursive: true });
   const output = openSync(join(folder, `${name}.log`), "a");
   own({ [Symbol.asyncDispose]: async () => closeSync(output) });
-  return { points, output, env: { POPPO_CHAOS_POINTS: points, ...(bug && { POPPO_CHAOS_BUG: bug }) } };
+  return { points, output, env: { POPPO_CHAOS_POINTS: points, POPPO_CHAOS_BUGS: JSON.stringify(bugs) } };
 }
 
 function keep(

@@ -22,7 +22,7 @@ export interface WorldOptions {
   crowd?: number;
   subscribers?: number;
   stormSize?: number;
-  bug?: PlantedBug;
+  bugs?: PlantedBug[];
 }
 
 /** Everything that a run breaks, and that its checker looks at. */
@@ -71,8 +71,7 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
   const complaints: string[] = [];
   const around = { ...options, folder, own, complain: (text: string) => void complaints.push(text) };
   const database = own(await startChaosDatabase(join(folder, "db")));
-  const replicas: Replica[] = [];
-  for (const name of ["server-1", "server-2"]) replicas.push(await startReplica(name, database, around));
+  const replicas = await Promise.all(names("server", 2).map((name) => startReplica(name, database, around)));
   const { server } = replicas[0]!;
   const targets = () => replicas.map((replica) => replica.server.url);
   const link = async (name: string) => own(await faultProxy({ targets, random: options.random.branch(name).next }));
