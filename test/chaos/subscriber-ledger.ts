@@ -10,6 +10,16 @@ export interface Seen {
   summary: string;
 }
 
+export interface LedgerOptions {
+  name: string;
+  /** Closed with the ledger. */
+  client: Client;
+  /** Where it begins. */
+  after: { epoch: string; head: number };
+  /** Whether the checker will compare what it was given with the log. */
+  isCompared: boolean;
+}
+
 /** Follows the log as a user of the SDK does, and judges what it is given: every event once, in order, none missing. */
 export class SubscriberLedger implements AsyncDisposable {
   /** What the checker has not compared with the database yet. */
@@ -19,26 +29,25 @@ export class SubscriberLedger implements AsyncDisposable {
   private readonly stopping = new AbortController();
   private readonly following: Promise<void>;
 
-  constructor(
-    readonly name: string,
-    private readonly client: Client,
-    /** The last event before its first. */
-    public last: number,
-    epoch: string,
-    private readonly keeps = true,
-  ) {
-    this.following = this.follow(cursorOf(epoch, last));
+  /** The last event it was given. */
+  last: number;
+  readonly name: string;
+
+  constructor(private readonly options: LedgerOptions) {
+    this.name = options.name;
+    this.last = options.after.head;
+    this.following = this.follow(cursorOf(options.after.epoch, options.after.head));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopping.abort();
     await this.following;
-    await this.client.close();
+    await this.options.client.close();
   }
 
   private async follow(after: string): Promise<void> {
     try {
-      for await (const event of this.client.events({ after, signal: this.stopping.signal })) this.take(event);
+      for await (const event of this.options.client.events({ after, signal: this.stopping.signal })) this.take(event);
     } catch (error) {
       if (!this.stopping.signal.aborted)
         this.violations.push(`${this.name} was sent away after ${this.last}: ${error}`);
@@ -50,6 +59,6 @@ export class SubscriberLedger implements AsyncDisposable {
     if (seq !== this.last + 1) this.violations.push(`${this.name} got event ${seq} after ${this.last}`);
     this.last = seq;
     this.received++;
-    if (this.keeps) this.unchecked.push({ seq, type, summary });
+    if (this.options.isCompared) this.unchecked.push({ seq, type, summary });
   }
 }

@@ -95,14 +95,12 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
   await Promise.all(crowd.map((agent) => agent.connect()));
 
   const subscriberLink = await link("subscribers");
-  const [{ epoch, head } = { epoch: "", head: 0 }] = await database.query<{ epoch: string; head: number }>(
-    "SELECT epoch, head::int FROM event_head",
-  );
+  const [after] = await database.query<{ epoch: string; head: number }>("SELECT epoch, head::int FROM event_head");
   const subscribers = names("subscriber", options.subscribers ?? 5).map((name) => {
     const client = createClient({ url: subscriberLink.url, token: ADMIN_TOKEN, random: () => 0.1 });
-    return own(new SubscriberLedger(name, client, head, epoch));
+    return own(new SubscriberLedger({ name, client, after: after!, isCompared: true }));
   });
-  const neverReaders = replicas.map(({ server }) => own(new NeverReader(() => server.url, cursorOf(epoch, 0))));
+  const neverReaders = replicas.map(({ server }) => own(new NeverReader(() => server.url, cursorOf(after!.epoch, 0))));
   const ask: World["ask"] = async (request) => {
     let failure: unknown;
     for (const replica of replicas) {
