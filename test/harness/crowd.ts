@@ -17,6 +17,7 @@ import { SimulatedAgent } from "./simulated-agent.js";
 
 /** What one agent may have reported and not heard of. */
 const UNACKNOWLEDGED = 1000;
+const IMPATIENT_MS = 5000;
 /** Of as many agents in a round one changes its state. */
 const CHANGING = 20;
 /** Of as many subscribers one follows everything, the others incidents only. */
@@ -41,6 +42,7 @@ interface Place {
 export class Crowd implements AsyncDisposable {
   readonly recorders: EventRecorder[] = [];
   private readonly clients: Client[] = [];
+  private readonly impatient: Client;
   private readonly stopping = new AbortController();
   private reporting: Promise<void> = Promise.resolve();
   private markers = 0;
@@ -52,7 +54,9 @@ export class Crowd implements AsyncDisposable {
     private readonly begin: string,
     readonly probeId: string,
     readonly agents: SimulatedAgent[],
-  ) {}
+  ) {
+    this.impatient = createClient({ url: place.url, token: ADMIN_TOKEN, timeoutMs: IMPATIENT_MS });
+  }
 
   /** Everybody is enrolled and connected, and results and events flow. */
   static async gather(place: Place, options: CrowdOptions): Promise<Crowd> {
@@ -108,12 +112,12 @@ export class Crowd implements AsyncDisposable {
     await this.record[Symbol.asyncDispose]();
   }
 
-  /** As a program with a deadline of its own does: the replica behind its idle connection may be the frozen one. */
+  /** Tries until it is answered: the replica behind its idle connection may be the frozen one. */
   private async raise(title: string): Promise<string> {
     const input = { title, severity: "P3" as const, dedupKey: title };
     for (;;) {
       try {
-        const { raiseIncident } = await this.place.client.request(RaiseIncidentDocument, { input });
+        const { raiseIncident } = await this.impatient.request(RaiseIncidentDocument, { input });
         return unwrap(raiseIncident).incident!.id;
       } catch (error) {
         if (!(error as PoppoError).retryable) throw error;

@@ -28,7 +28,7 @@ export async function startReplicas(count: number, env: Record<string, string> =
     throw error;
   }
   const balancer = await tcpBalancer(replicas.map(({ url }) => url));
-  const client = createClient({ url: balancer.url, token: ADMIN_TOKEN, timeoutMs: 10_000 });
+  const client = createClient({ url: balancer.url, token: ADMIN_TOKEN });
   return {
     database,
     replicas,
