@@ -147,8 +147,9 @@ const floods: Check[] = [
         const ids = Array.from({ length: 5000 }, () => socket.subscribe("subscription { incidentEvents { cursor } }"));
         await socket.next(({ id }) => id === ids.at(-1));
         const of = (type: string) => socket.received.filter((message) => message.type === type);
+        const count = (type: string) => new Set(of(type).map(({ id }) => id)).size;
         const code = of("error").at(0)?.payload[0].extensions.code;
-        const figures = `${of("next").length} run, ${of("error").length} ${code}`;
+        const figures = `${count("next")} run, ${count("error")} ${code}`;
         socket.complete(ids[0]!);
         socket.send({ type: "ping" });
         await socket.next(({ type }) => type === "pong");

@@ -72,22 +72,23 @@ const answered: [string, string, (socket: GraphqlSocket) => Promise<string>][] =
   ],
   [
     "a subscription that the client completes is silent, and its id is free after a round trip",
-    "next, next",
+    "silent, then next",
     async (socket) => {
-      const id = await completed(socket);
+      const id = await subscribed(socket);
+      socket.complete(id);
       await socket.ask(NAME);
-      const first = typesOf(socket, id);
+      const before = socket.received.length;
       socket.send({ type: "subscribe", id, payload: { query: EVENTS } });
-      await socket.ask(NAME);
-      return first === "next" ? typesOf(socket, id) : first;
+      const { type } = await socket.next((message) => message.id === id && socket.received.indexOf(message) >= before);
+      return typesOf(socket, id).includes("complete") ? "told of its end" : `silent, then ${type}`;
     },
   ],
   [
     "an id that is used again before its operation has ended",
     "next, error CONFLICT",
     async (socket) => {
-      const id = await completed(socket);
-      socket.send({ type: "subscribe", id, payload: { query: EVENTS } });
+      const id = await subscribed(socket);
+      socket.sendTogether({ type: "complete", id }, { type: "subscribe", id, payload: { query: EVENTS } });
       const error = await socket.next((message) => message.id === id && message.type === "error");
       return `${typesOf(socket, id)} ${error.payload[0].extensions.code}`;
     },
@@ -130,11 +131,9 @@ async function answersTo(socket: GraphqlSocket, query: string): Promise<string> 
   return typesOf(socket, id);
 }
 
-/** A subscription that the client has completed just now. */
-async function completed(socket: GraphqlSocket): Promise<string> {
+async function subscribed(socket: GraphqlSocket): Promise<string> {
   const id = socket.subscribe(EVENTS);
   await socket.next((message) => message.id === id);
-  socket.complete(id);
   return id;
 }
 

@@ -90,9 +90,7 @@ test("a mutation over WebSocket is executed exactly once", async () => {
 
 test("an id that is used again at once leaves no subscription behind that nothing could stop", async () => {
   const own = await server.socket();
-  own.send(forever("again"));
-  own.send({ type: "complete", id: "again" });
-  own.send(forever("again"));
+  own.sendTogether(forever("again"), { type: "complete", id: "again" }, forever("again"));
   await own.ask("{ viewer { name } }");
   own.send({ type: "complete", id: "again" });
   await expect.poll(() => server.fanOut.subscriberCount).toBe(0);

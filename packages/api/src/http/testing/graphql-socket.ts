@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
 
 export interface Message {
@@ -45,6 +46,15 @@ export class GraphqlSocket {
 
   send(message: object | string): void {
     this.socket.send(typeof message === "string" ? message : JSON.stringify(message));
+  }
+
+  /** Sends messages that reach the server in one piece. */
+  sendTogether(...messages: object[]): void {
+    // What is on the wire in one piece is handled in one turn of the server's event loop.
+    const stream = (this.socket as unknown as { _socket: Duplex })._socket;
+    stream.cork();
+    for (const message of messages) this.send(message);
+    stream.uncork();
   }
 
   /** Starts an operation and returns its id. */
