@@ -66,8 +66,8 @@ export class Crowd implements AsyncDisposable {
     const record = await DatabaseRecord.open(place.database.url);
     const agents = await SimulatedAgent.enrolMany(place.database.url, place.url, options.agents, "agent", options);
     const crowd = new Crowd(place, options, record, await record.cursor(), unwrap(createProbe).probe!.id, agents);
-    for (let i = 0; i < options.subscribers; i++) crowd.subscribe(i);
     await Promise.all(crowd.agents.map((agent) => agent.connect()));
+    for (let i = 0; i < options.subscribers; i++) crowd.subscribe(i);
     crowd.reporting = crowd.report(crowd.stopping.signal);
     return crowd;
   }

@@ -163,6 +163,24 @@ test("close does not wait for a connection that never comes about", async () => 
   expect(sink.error).toHaveBeenCalledOnce();
 });
 
+test("close resolves also when it meets a connection that has just broken", async () => {
+  const made: WebSocket[] = [];
+  class Recorded extends WebSocket {
+    constructor(url: string, protocol: string) {
+      super(url, protocol);
+      made.push(this);
+    }
+  }
+  socket = open({ webSocketImpl: Recorded });
+  listen();
+  await vi.waitFor(() => expect(log.open).toBe(1));
+  // Between `error` and `close` the library is at its next attempt already.
+  made[0]!.emit("error", new Error("read ECONNRESET"));
+  await new Promise(setImmediate);
+  await expect(socket.close()).resolves.toBeUndefined();
+  made[0]!.terminate();
+});
+
 test("an answer and its end in one packet leave the other operations their connection", async () => {
   const raw = new WebSocketServer({ port: 0, handleProtocols: () => "graphql-transport-ws" });
   let lost = 0;

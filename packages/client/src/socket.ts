@@ -152,8 +152,16 @@ export function createSocket({ random = chance, onState, ...options }: SocketOpt
     const closed = new Promise<void>((resolve) => {
       onClosed = resolve;
     });
-    const hung = setTimeout(() => connection.terminate(), FAREWELL_MS);
-    await connection.dispose();
+    const hung = setTimeout(() => {
+      connection.terminate();
+      onClosed();
+    }, FAREWELL_MS);
+    try {
+      await connection.dispose();
+    } catch {
+      // The connection has just broken and the library is at its next attempt, which is not wanted any more.
+      connection.terminate();
+    }
     await closed;
     clearTimeout(hung);
   }

@@ -13,11 +13,12 @@ const SERVED_MS = atScale(90_000, 300_000);
 const TIMEOUT_MS = atScale(300_000, 1_800_000);
 
 const CONNECTIONS_PER_SECOND = atScale(6, 100);
+const LIMITED = { POPPO_CONNECTIONS_PER_SECOND: String(CONNECTIONS_PER_SECOND) };
 
 test(
   `three replicas restart one after the other under ${PEERS} agents and ${PEERS} subscribers: nothing is lost, nobody is called down, and no storm exceeds the admission limit`,
   async () => {
-    await using set = await startReplicas(3, { POPPO_CONNECTIONS_PER_SECOND: String(CONNECTIONS_PER_SECOND) });
+    await using set = await startReplicas(3, LIMITED);
     await using crowd = await Crowd.gather(set, {
       ...{ agents: PEERS, subscribers: PEERS, random: Math.random, ...LOAD },
     });
@@ -52,9 +53,9 @@ const COMMANDED = 15;
 test(
   `a replica freezes for ${atScale("as long as its agents need to move", "a minute")} and wakes up: nothing is lost or written under an old session, no command ends twice`,
   async () => {
-    await using set = await startReplicas(3);
+    await using set = await startReplicas(3, LIMITED);
     await using crowd = await Crowd.gather(set, {
-      ...{ agents: PEERS, subscribers: PEERS, ...KEEP_ALIVE, ...LOAD },
+      ...{ agents: PEERS, subscribers: PEERS, random: Math.random, ...KEEP_ALIVE, ...LOAD },
     });
     const books = crowd.agents.map((agent) => new CommandBook(agent));
     const [frozen, awake] = [set.replicas[0]!, set.replicas[1]!];
