@@ -13,6 +13,7 @@ test.skipIf(process.platform !== "linux")(
       seed: 1,
       everyPoint: true,
       forMs: 20_000,
+      size: { hosts: 2, crowd: 8, subscribers: 3, stormSize: 50 },
       write: (line) => story.push(line),
     });
     expect(violations, story.join("\n")).toEqual([]);

@@ -15,7 +15,7 @@ import { createRandom, type Random } from "./random.js";
 import { createStory, type Story } from "./story.js";
 import { visitEveryPoint } from "./visit-points.js";
 import { Watch } from "./watch.js";
-import { buildWorld, type World } from "./world.js";
+import { buildWorld, type World, type WorldOptions } from "./world.js";
 
 export interface ChaosOptions {
   seed: number;
@@ -27,6 +27,8 @@ export interface ChaosOptions {
   everyPoint?: boolean;
   /** Only these kinds of faults. */
   kinds?: string[];
+  /** Smaller than usual. */
+  size?: Pick<WorldOptions, "hosts" | "crowd" | "subscribers" | "stormSize">;
   /** Ends the run early; what was found until then counts. */
   signal?: AbortSignal;
   write(line: string): void;
@@ -50,7 +52,7 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
   const random = createRandom(seed);
   const story = createStory(write);
   story.tell(`seed ${seed}`);
-  await using world = await buildWorld({ random, story, stormSize: forMs >= LONG_MS ? 300 : 100 });
+  await using world = await buildWorld({ random, story, ...options.size });
   await using watch = new Watch(world);
   await using life = live(world, random.branch("life"));
   story.tell("the world is up");

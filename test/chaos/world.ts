@@ -112,7 +112,7 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
     }
     throw failure;
   };
-  const { stormSize = 100 } = options;
+  const { stormSize = 300 } = options;
   return {
     ...{ folder, database, replicas, hosts, probes, complaints, ask },
     ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders },
