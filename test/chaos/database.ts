@@ -30,19 +30,9 @@ export async function startChaosDatabase(folder: string): Promise<ChaosDatabase>
   const postgres = await startEmbeddedPostgres({ dataDir: folder, log: () => {}, settings });
   const { host, port, user, password, database } = postgres.connection;
   const relays: TcpRelay[] = [];
-  let client: pg.Client | undefined;
-
-  async function connected(): Promise<pg.Client> {
-    if (client) return client;
-    const fresh = new pg.Client(postgres.connection);
-    fresh.on("error", () => {});
-    fresh.once("end", () => {
-      if (client === fresh) client = undefined;
-    });
-    await fresh.connect();
-    client = fresh;
-    return fresh;
-  }
+  const pool = new pg.Pool({ ...postgres.connection, max: 4 });
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
 
   return {
     async relay() {
@@ -55,12 +45,10 @@ export async function startChaosDatabase(folder: string): Promise<ChaosDatabase>
       const deadline = performance.now() + BACK_WITHIN_MS;
       for (;;) {
         try {
-          return (await (await connected()).query<Result>(text, values)).rows;
+          return (await pool.query<Result>(text, values)).rows;
         } catch (error) {
           const isOurs = /^(22|23|42|2B)/.test((error as { code?: string }).code ?? "");
           if (isOurs || performance.now() > deadline) throw error;
-          await client?.end().catch(() => {});
-          client = undefined;
           await sleep(RETRY_MS);
         }
       }
@@ -68,7 +56,7 @@ export async function startChaosDatabase(folder: string): Promise<ChaosDatabase>
     kill9: () => void process.kill(postgres.pid, "SIGKILL"),
     processes: () => withChildren(postgres.pid),
     async [Symbol.asyncDispose]() {
-      await client?.end().catch(() => {});
+      await pool.end();
       for (const relay of relays) await relay[Symbol.asyncDispose]();
       await postgres.stop();
     },
