@@ -53,7 +53,13 @@ export async function startChaosDatabase(folder: string): Promise<ChaosDatabase>
         }
       }
     },
-    kill9: () => void process.kill(postgres.pid, "SIGKILL"),
+    kill9() {
+      try {
+        process.kill(postgres.pid, "SIGKILL");
+      } catch {
+        // It is dead already, and not yet started again.
+      }
+    },
     processes: () => withChildren(postgres.pid),
     async [Symbol.asyncDispose]() {
       await pool.end();

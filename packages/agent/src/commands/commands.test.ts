@@ -201,11 +201,11 @@ describe("a remediation", () => {
     const signed = command({ input: { script: "setsid sleep 86396 & echo $!" } });
     await commands.receive(signed);
     expect(await settled(signed.id)).toMatchObject({ end: "SUCCEEDED" });
-    const daemons = listProcesses().filter(
-      ({ pid }) => readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\u000086396\u0000",
-    );
-    expect(daemons).toHaveLength(1);
-    for (const { pid } of daemons) process.kill(pid, "SIGKILL");
+    // For a moment it is still the program that becomes it.
+    const daemons = () =>
+      listProcesses().filter(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\u000086396\u0000");
+    await vi.waitFor(() => expect(daemons()).toHaveLength(1));
+    for (const { pid } of daemons()) process.kill(pid, "SIGKILL");
   });
 
   test("is stopped when the server has been out of reach for the lease", async () => {

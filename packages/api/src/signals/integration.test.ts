@@ -49,7 +49,7 @@ test("one that is made has sensible settings, and its address is shown once", as
 test("a name is unique among those in use, and free again after a revocation", async () => {
   const { integration } = await create("staging");
   expect((await create("staging")).userErrors).toEqual([
-    { code: "ALREADY_EXISTS", field: "name", message: 'name: there is an integration "staging" already.' },
+    { code: "ALREADY_EXISTS", field: "name", message: 'there is an integration "staging" already.' },
   ]);
   await mutate("revokeIntegration", { id: integration.id });
   expect((await create("staging")).userErrors).toEqual([]);
