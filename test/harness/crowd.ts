@@ -18,8 +18,6 @@ import { SimulatedAgent } from "./simulated-agent.js";
 /** What one agent may have reported and not heard of. */
 const UNACKNOWLEDGED = 1000;
 const IMPATIENT_MS = 5000;
-/** Of as many agents in a round one changes its state. */
-const CHANGING = 20;
 /** Of as many subscribers one follows everything, the others incidents only. */
 const CURIOUS = 20;
 
@@ -30,6 +28,8 @@ export interface CrowdOptions extends Pick<SocketOptions, "random" | "keepAliveM
   everyMs: number;
   /** Results in a batch. */
   batch: number;
+  /** Of as many agents one changes its state in a round. */
+  changing: number;
 }
 
 interface Place {
@@ -143,7 +143,7 @@ export class Crowd implements AsyncDisposable {
   }
 
   private batchOf(agent: number, round: number): Result[] {
-    const isItsTurn = (agent + (round >> 1)) % CHANGING === 0;
+    const isItsTurn = (agent + (round >> 1)) % this.options.changing === 0;
     const status = isItsTurn && round % 2 === 0 ? "CRIT" : "OK";
     return Array.from({ length: this.options.batch }, (_, item) => ({
       probeId: this.probeId,

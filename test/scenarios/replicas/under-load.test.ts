@@ -8,7 +8,7 @@ import { busiest } from "../../harness/tcp-balancer.js";
 import { atScale } from "./scale.js";
 
 const PEERS = atScale(30, 1000);
-const LOAD = atScale({ everyMs: 500, batch: 10 }, { everyMs: 2000, batch: 10 });
+const LOAD = atScale({ everyMs: 500, batch: 10, changing: 20 }, { everyMs: 10_000, batch: 20, changing: 200 });
 const SERVED_MS = atScale(90_000, 300_000);
 const TIMEOUT_MS = atScale(300_000, 1_800_000);
 
