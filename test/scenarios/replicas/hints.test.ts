@@ -8,10 +8,9 @@ import { type TestServer, testServer } from "../../../packages/api/src/http/test
 import { DatabaseRecord } from "../../harness/database-record.js";
 import { EventRecorder } from "../../harness/event-recorder.js";
 import { tcpBalancer } from "../../harness/tcp-balancer.js";
-import { atScale } from "./scale.js";
+import { atScale, PEERS } from "./scale.js";
 
 const REPLICAS = 3;
-const SUBSCRIBERS = atScale(30, 1000);
 const INCIDENTS = atScale(100, 1000);
 const AT_ONCE = 4;
 const DROPPED = 0.3;
@@ -29,7 +28,7 @@ async function listenWhile(bus: Bus, meanwhile: () => Promise<void>): Promise<vo
     await using record = await DatabaseRecord.open(database.url);
     const begin = await record.cursor();
     const token = replicas[0]!.adminToken;
-    const clients = Array.from({ length: SUBSCRIBERS }, () => createClient({ url: balancer.url, token }));
+    const clients = Array.from({ length: PEERS }, () => createClient({ url: balancer.url, token }));
     const recorders = clients.map((client) => new EventRecorder(client, begin));
     const raise = async (title: string) => {
       const { raiseIncident } = await clients[0]!.request(RaiseIncidentDocument, { input: { title, severity: "P3" } });
@@ -43,8 +42,7 @@ async function listenWhile(bus: Bus, meanwhile: () => Promise<void>): Promise<vo
     const last = await raise("the end");
     await Promise.all(recorders.map((r) => r.find("the end", ({ incidentId }) => incidentId === last, 60_000)));
     await record.expectWholeLog(begin, recorders);
-    for (const { url } of replicas)
-      expect(balancer.traffic.get(url)!.admittedAt.length).toBeGreaterThan(SUBSCRIBERS / 6);
+    for (const { url } of replicas) expect(balancer.traffic.get(url)!.admittedAt.length).toBeGreaterThan(PEERS / 6);
     expect(dropped).toBeGreaterThan(INCIDENTS * DROPPED * 0.5);
     for (const recorder of recorders) await recorder[Symbol.asyncDispose]();
     await Promise.all(clients.map((client) => client.close()));
@@ -56,7 +54,7 @@ async function listenWhile(bus: Bus, meanwhile: () => Promise<void>): Promise<vo
 const replica = (database: TestDatabase, bus: Bus, onDrop: () => void): Promise<TestServer> =>
   testServer({
     database,
-    connectionsPerSecond: SUBSCRIBERS,
+    connectionsPerSecond: PEERS,
     hints(parts) {
       const hints = bus(parts, database.url);
       return { ...hints, publish: (topic) => (Math.random() < DROPPED ? onDrop() : hints.publish(topic)) };
@@ -66,7 +64,7 @@ const replica = (database: TestDatabase, bus: Bus, onDrop: () => void): Promise<
 const TIMEOUT_MS = atScale(300_000, 900_000);
 
 test(
-  `three replicas lose 30 % of their hints by LISTEN/NOTIFY: ${SUBSCRIBERS} subscribers see every event, once and in order`,
+  `three replicas lose 30 % of their hints by LISTEN/NOTIFY: ${PEERS} subscribers see every event, once and in order`,
   () => listenWhile(postgresHints, async () => {}),
   TIMEOUT_MS,
 );

@@ -5,14 +5,13 @@ import { CommandBook } from "../../harness/command-book.js";
 import { Crowd } from "../../harness/crowd.js";
 import { startReplicas } from "../../harness/replica-set.js";
 import { busiest } from "../../harness/tcp-balancer.js";
-import { atScale } from "./scale.js";
+import { atScale, PEERS } from "./scale.js";
 
-const PEERS = atScale(30, 1000);
 const LOAD = atScale({ everyMs: 500, batch: 10, changing: 20 }, { everyMs: 10_000, batch: 20, changing: 200 });
 const SERVED_MS = atScale(90_000, 300_000);
 const TIMEOUT_MS = atScale(300_000, 1_800_000);
 
-const CONNECTIONS_PER_SECOND = atScale(6, 100);
+const CONNECTIONS_PER_SECOND = Math.max(6, PEERS / 10);
 const LIMITED = { POPPO_CONNECTIONS_PER_SECOND: String(CONNECTIONS_PER_SECOND) };
 
 test(
