@@ -3,6 +3,7 @@ import { maxAliasesRule } from "@escape.tech/graphql-armor-max-aliases";
 import { maxDepthRule } from "@escape.tech/graphql-armor-max-depth";
 import { maxDirectivesRule } from "@escape.tech/graphql-armor-max-directives";
 import {
+  type ArgumentNode,
   type DocumentNode,
   type GraphQLCompositeType,
   type GraphQLError,
@@ -65,28 +66,31 @@ export const validationRules: readonly ValidationRule[] = [...specifiedRules, ..
 export interface DocumentFacts {
   introspects: boolean;
   rootFields: number;
-  /** The cost depends on a variable, so it must be counted for each operation. */
-  costVaries: boolean;
+  /** The variables that the cost depends on: it must be counted for each combination of their values. */
+  costVariables: string[];
 }
 
 export function factsOf(document: DocumentNode): DocumentFacts {
   let introspects = false;
-  let costVaries = false;
+  const costVariables = new Set<string>();
+  const note = ({ value }: ArgumentNode) => {
+    if (value.kind === Kind.VARIABLE) costVariables.add(value.name.value);
+  };
   let rootFields = 0;
   visit(document, {
     Field(node) {
       introspects ||= node.name.value === "__schema" || node.name.value === "__type";
-      costVaries ||= (node.arguments ?? []).some((a) => a.name.value === "first" && a.value.kind === Kind.VARIABLE);
+      for (const argument of node.arguments ?? []) if (argument.name.value === "first") note(argument);
     },
     Directive(node) {
-      costVaries ||= (node.arguments ?? []).some((a) => a.value.kind === Kind.VARIABLE);
+      node.arguments?.forEach(note);
     },
   });
   for (const definition of document.definitions) {
     if (definition.kind === Kind.OPERATION_DEFINITION)
       rootFields = Math.max(rootFields, countRootFields(definition, document));
   }
-  return { introspects, rootFields, costVaries };
+  return { introspects, rootFields, costVariables: [...costVariables] };
 }
 
 function countRootFields(operation: OperationDefinitionNode, document: DocumentNode): number {

@@ -30,6 +30,10 @@ export const asErrors = (error: unknown): GraphQLError[] =>
     e instanceof GraphQLError ? e : new GraphQLError(String(e?.message ?? e), { originalError: e }),
   );
 
+/** Of one document, by the values of the variables that its cost depends on; a list is asked for in few page sizes. */
+const COSTS_KEPT = 20;
+const COST_KEY_CHARS = 200;
+
 interface KnownDocument {
   document: DocumentNode;
   facts: DocumentFacts;
@@ -73,11 +77,14 @@ export class Operations {
     return { document, facts: factsOf(document), costs: new Map() };
   }
 
-  private cost(known: KnownDocument, { operationName, variables }: OperationRequest): number {
-    if (known.facts.costVaries) return costOf(this.schema, known.document, operationName, variables);
-    const name = operationName ?? "";
-    const cost = known.costs.get(name) ?? costOf(this.schema, known.document, operationName, variables);
-    known.costs.set(name, cost);
+  private cost({ document, facts, costs }: KnownDocument, { operationName, variables }: OperationRequest): number {
+    // A variable that is absent is not one that is null: it has its default.
+    const given = facts.costVariables.flatMap((name) =>
+      variables && name in variables ? [name, variables[name]] : [],
+    );
+    const key = JSON.stringify([operationName ?? "", ...given]);
+    const cost = costs.get(key) ?? costOf(this.schema, document, operationName, variables);
+    if (costs.size < COSTS_KEPT && key.length < COST_KEY_CHARS) costs.set(key, cost);
     return cost;
   }
 }
@@ -92,25 +99,23 @@ export interface ExecutionRequest {
 
 /** Executes a query or mutation and gives it up at the deadline; its statements end by `statement_timeout`. */
 export async function executeWithDeadline(request: ExecutionRequest): Promise<ExecutionResult> {
-  const deadline = new AbortController();
-  const tooLate = request.contextValue.scope.app.clock
-    .sleep(LIMITS.deadlineMs, deadline.signal)
-    .then((): ExecutionResult => {
-      const error = new AppError(
-        "DEADLINE_EXCEEDED",
-        `The operation ran longer than ${LIMITS.deadlineMs / 1000} s and was given up.`,
-      );
-      return { errors: [new GraphQLError(error.message, { originalError: error })] };
-    });
   const result = execute(request);
-  // Most operations are answered by then; only one that waits needs a timer at all.
-  if (!(result instanceof Promise)) {
-    deadline.abort();
-    return result as ExecutionResult;
-  }
+  if (!(result instanceof Promise)) return result;
+  const deadline = new AbortController();
+  const { clock } = request.contextValue.scope.app;
   try {
-    return await Promise.race([result, tooLate]);
+    const late = clock.sleep(LIMITS.deadlineMs, deadline.signal).then(() => null);
+    return (await Promise.race([result, late])) ?? tooLate();
   } finally {
-    deadline.abort();
+    // With a reason: without one an error, its stack and all, is made for each operation.
+    deadline.abort("answered");
   }
+}
+
+function tooLate(): ExecutionResult {
+  const error = new AppError(
+    "DEADLINE_EXCEEDED",
+    `The operation ran longer than ${LIMITS.deadlineMs / 1000} s and was given up.`,
+  );
+  return { errors: [new GraphQLError(error.message, { originalError: error })] };
 }

@@ -16,7 +16,8 @@ function named<T extends ClassType>(name: string, type: T): T {
 
 /**
  * A GraphQL object type of a table's columns. Only the columns listed are published; the text describes the field.
- * `as` renames it, `type` overrides what the column's own type says.
+ * `as` renames it, `type` overrides what the column's own type says. A field that is not renamed is read by graphql itself:
+ * through type-graphql's resolver it took three times as long, a quarter of the time of a list.
  */
 export function typeFrom<T extends Table>(
   name: string,
@@ -33,10 +34,8 @@ export function typeFrom<T extends Table>(
       as = key,
       type: override,
     } = typeof published === "string" ? { description: published } : published;
-    Field(() => (override ?? columnType(column)) as never, { name: as, description, nullable: !column.notNull })(
-      type.prototype,
-      key,
-    );
+    const options = { name: as, description, nullable: !column.notNull, simple: as === key };
+    Field(() => (override ?? columnType(column)) as never, options)(type.prototype, key);
   }
   ObjectType(name, options.implements ? { implements: options.implements } : {})(type);
   return type;

@@ -1,8 +1,10 @@
 import { drizzle } from "drizzle-orm/node-postgres";
+import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TestApp, testApp } from "../kernel/testing/test-app.js";
 import { findIncidents, INCIDENT_ORDERS, type IncidentConditions, type IncidentOrder } from "./incident.query.js";
 import type { IncidentRow } from "./incident.table.js";
+import type { ListedFields } from "./incident-list.js";
 
 let app: TestApp;
 beforeAll(async () => {
@@ -106,11 +108,17 @@ describe("cursors", () => {
 });
 
 /** The plan of the statement that is really sent. */
-async function planOf(conditions: IncidentConditions, order: IncidentOrder, after?: string): Promise<string> {
-  const sent: { sql: string; params: unknown[] }[] = [];
-  const db = drizzle(app.database.pool, { logger: { logQuery: (sql, params) => sent.push({ sql, params }) } });
-  await findIncidents(db, conditions, order, { first: 50, after });
-  const { rows } = await app.database.pool.query(`EXPLAIN ${sent[0]!.sql}`, sent[0]!.params);
+async function planOf(
+  conditions: IncidentConditions,
+  order: IncidentOrder,
+  after?: string,
+  fields?: ListedFields,
+): Promise<string> {
+  const sent: pg.QueryConfig[] = [];
+  const { pool } = app.database;
+  const recording = { query: (statement: pg.QueryConfig) => pool.query(sent[sent.push(statement) - 1]!) };
+  await findIncidents(drizzle(recording as pg.Pool), conditions, order, { first: 50, after }, fields);
+  const { rows } = await pool.query(`EXPLAIN ${sent[0]!.text}`, sent[0]!.values);
   return rows.map((row) => row["QUERY PLAN"]).join("\n");
 }
 
@@ -125,6 +133,14 @@ test("lists of 20,000 incidents are read by index and without a sort, on the fir
       expect(plan).not.toContain("Sort");
     }
   }
+});
+
+test("what goes along with a page is read for its rows only", async () => {
+  await insert(20_000, "many");
+  await app.database.pool.query("ANALYZE incidents, services, events");
+  const plan = await planOf({}, "NEWEST", undefined, { service: new Set(["name"]), lastEvent: new Set(["summary"]) });
+  expect(plan).toMatch(/Limit .*rows=51 /);
+  expect(plan).not.toContain("Seq Scan on incidents");
 });
 
 test.each<[string, IncidentConditions, IncidentOrder]>([

@@ -1,11 +1,11 @@
-import { and, desc, eq, gt, ilike, inArray, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, ilike, inArray, lt, type SQL } from "drizzle-orm";
 import type { Db } from "../db/database.js";
-import { type EventRow, events } from "../events/event.table.js";
 import { type Connection, countRows, type OrderBy, type Paging, paginate } from "../graphql/connection.js";
 import { inOrder, type LoaderDefinition } from "../graphql/context.js";
 import type { IncidentCategory, Severity } from "../kernel/vocabulary.js";
 import type { IncidentStatus } from "./incident.state.js";
 import { type IncidentRow, incidents } from "./incident.table.js";
+import { type ListedFields, type ListedIncident, readPage } from "./incident-list.js";
 
 export interface IncidentConditions {
   statuses?: IncidentStatus[] | null;
@@ -41,18 +41,13 @@ export function findIncidents(
   conditions: IncidentConditions,
   order: IncidentOrder,
   paging: Paging,
-): Promise<Connection<IncidentRow>> {
-  return paginate<IncidentRow>({
+  fields: ListedFields = {},
+): Promise<Connection<ListedIncident>> {
+  return paginate<ListedIncident>({
     paging,
     orderBy: ORDERS[order],
     where: conditionsSql(conditions),
-    select: (where, orderBy, limit) =>
-      db
-        .select()
-        .from(incidents)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
+    select: (where, orderBy, limit) => readPage(db, fields, where, orderBy, limit),
     count: (where) => countRows(db, incidents, where),
   });
 }
@@ -85,24 +80,3 @@ export async function incidentByNumber(db: Db, value: number): Promise<IncidentR
   const [row] = await db.select().from(incidents).where(eq(incidents.number, value));
   return row ?? null;
 }
-
-/** The newest timeline entry of each incident: one index probe per incident, in one statement. */
-export const lastEventOf: LoaderDefinition<string, EventRow> = async (db, ids) => {
-  const wanted = db
-    .select({ id: sql<string>`wanted.id`.as("wanted_id") })
-    .from(sql`unnest(${sql.param([...ids])}::uuid[]) AS wanted(id)`)
-    .as("wanted_ids");
-  const last = db
-    .select()
-    .from(events)
-    .where(eq(events.incidentId, wanted.id))
-    .orderBy(desc(events.seq))
-    .limit(1)
-    .as("last_event");
-  const rows = await db.select().from(wanted).crossJoinLateral(last);
-  return inOrder(
-    ids,
-    rows.map((row) => row.last_event as EventRow),
-    (row) => row.incidentId!,
-  );
-};
