@@ -50,6 +50,18 @@ describe.each(TRANSPORTS)("%s", (_transport, ask) => {
     expect(await ask(query, { n: 500 })).toMatchObject({ data: { incidents: { nodes: [], totalCount: 0 } } });
   });
 
+  test("counts what a document costs for each page size, and its default is not what null is", async () => {
+    const list =
+      "nodes { timeline(first: $n) { events { summary incident { timeline(first: $n) { events { summary } } } } } }";
+    const query = `query($n: Int = 500) { incidents(first: $n) { ${list} } }`;
+    const codeFor = async (variables: object) => (await ask(query, { ...variables })).errors?.[0]?.extensions.code;
+    expect(await codeFor({ n: 1 })).toBeUndefined();
+    expect(await codeFor({ n: 500 })).toBe("DOCUMENT_TOO_COMPLEX");
+    expect(await codeFor({ n: null })).toBe("GRAPHQL_VALIDATION_FAILED");
+    expect(await codeFor({})).toBe("DOCUMENT_TOO_COMPLEX");
+    expect(await codeFor({ n: 1 })).toBeUndefined();
+  });
+
   test("shows the schema to whoever has a token", async () => {
     expect(await ask(getIntrospectionQuery())).toMatchObject({
       data: { __schema: { queryType: { name: "Query" } } },
