@@ -16,6 +16,8 @@ import { openSql } from "./sql.js";
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 const BATCH = 100;
+/** As long as a real agent waits for an answer. */
+const ANSWER_WITHIN_MS = 60_000;
 /** How long a simulated agent waits before it tries again. */
 const AGAIN_MS = 200;
 
@@ -175,9 +177,9 @@ export class SimulatedAgent {
     const results = Array.from({ length: to - from + 1 }, (_, i) => this.spool.get(from + i));
     // Acknowledged meanwhile, by the first message of a new session.
     if (results.includes(undefined)) throw new Error(`${from} to ${to} is not there any more`);
-    const { reportResults } = await this.socket.execute(ReportResultsDocument, {
-      batch: encodeResultBatch({ epoch: this.epoch, from, results: results as Result[], gaps: [] }),
-    });
+    const batch = encodeResultBatch({ epoch: this.epoch, from, results: results as Result[], gaps: [] });
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    const { reportResults } = await this.socket.execute(ReportResultsDocument, { batch }, { signal });
     this.acknowledge(Number(reportResults.ackedSeq));
   }
 
