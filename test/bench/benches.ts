@@ -29,5 +29,4 @@ export const BENCHES: Bench[] = [
   { ids: ["agents.10k", "agents.10k.cpu"], run: agents },
   { ids: ["agent.rss", "agent.cpu", "agent.disk"], run: agent },
   { ids: ["growth.ingest", "growth.list", "growth.ack", "growth.kept"], run: growth },
-  { ids: ["growth.ingest", "growth.list", "growth.ack", "growth.kept"], run: growth },
 ];
