@@ -197,15 +197,15 @@ describe("a remediation", () => {
   });
 
   test("may leave a daemon behind that keeps its output open", async () => {
-    const { commands, command, settled } = setUp();
+    const { commands, command, settled, chunks } = setUp();
     const signed = command({ input: { script: "setsid sleep 86396 & echo $!" } });
     await commands.receive(signed);
     expect(await settled(signed.id)).toMatchObject({ end: "SUCCEEDED" });
+    await vi.waitFor(() => expect(chunks).toHaveLength(1));
+    const daemon = Number(chunks[0]!.text);
+    onTestFinished(() => void process.kill(daemon, "SIGKILL"));
     // For a moment it is still the program that becomes it.
-    const daemons = () =>
-      listProcesses().filter(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\u000086396\u0000");
-    await vi.waitFor(() => expect(daemons()).toHaveLength(1));
-    for (const { pid } of daemons()) process.kill(pid, "SIGKILL");
+    await vi.waitFor(() => expect(readFileSync(`/proc/${daemon}/cmdline`, "utf8")).toBe("sleep\u000086396\u0000"));
   });
 
   test("is stopped when the server has been out of reach for the lease", async () => {
