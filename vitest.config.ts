@@ -13,8 +13,10 @@ export default defineConfig({
     globalSetup: "test/setup/postgres.ts",
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // What is waited for comes at once on an idle machine; the bound is for one that is busy.
+    expect: { poll: { timeout: 15_000 } },
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     server: { deps: { inline: [/@poppo-ops\//, "type-graphql", "graphql-ws", "graphql-scalars"] } },
   },
 });
