@@ -31,10 +31,7 @@ export interface SpoolGap {
   reason: "BYTES" | "AGE" | "CORRUPT" | "DISK_FULL";
 }
 
-/**
- * A run of results with dense sequence numbers: row `i` has `seq = from + i` within the spool's `epoch`.
- * Columnar on the wire, because one object per row costs about 30 times as much to coerce.
- */
+/** A run of results with dense sequence numbers: row `i` has `seq = from + i` within the spool's `epoch`. */
 export interface ResultBatch {
   epoch: string;
   from: number;
@@ -42,21 +39,29 @@ export interface ResultBatch {
   gaps: SpoolGap[];
 }
 
-interface ColumnarBatch {
-  v: 1;
+/** The same column by column, because one object per row costs about 30 times as much to coerce. */
+interface Columns<Metrics> {
   epoch: string;
   from: number;
+  /** Every probe once; `probe` refers to it by its place. */
   probes: string[];
   probe: number[];
   item: string[];
   at: number[];
   ms: number[];
+  /** Places in OUTCOME_STATUSES. */
   status: number[];
   summary: string[];
   metrics: (Metrics | null)[];
   evidence: (Readonly<Record<string, unknown>> | null)[];
   gaps: SpoolGap[];
 }
+
+/**
+ * A batch that arrived, and was checked. It stays in columns, and its metrics in text, as the database takes them:
+ * thousands of results wait for it at a time, and as objects they would be most of the collector's work.
+ */
+export type ReceivedBatch = Readonly<Columns<string> & { rows: number }>;
 
 export const LIMITS = {
   batchRows: 1000,
@@ -89,7 +94,7 @@ export class WireError extends Error {
 
 export function encodeResultBatch(batch: ResultBatch): unknown {
   const index = new Map<string, number>();
-  const columns: ColumnarBatch = {
+  const columns: Columns<Metrics> & { v: 1 } = {
     v: 1,
     epoch: batch.epoch,
     from: batch.from,
@@ -123,57 +128,81 @@ export function encodeResultBatch(batch: ResultBatch): unknown {
 }
 
 /**
- * Reads a batch that came from outside.
+ * Reads a batch that came from outside, and takes it over: its columns become the batch's.
  * @throws {WireError} naming the column, the row and the value that is wrong
  */
-export function decodeResultBatch(value: unknown): ResultBatch {
+export function decodeResultBatch(value: unknown): ReceivedBatch {
   const batch = record(value, "batch");
   if (batch.v !== 1) throw new WireError(`batch.v is ${show(batch.v)}; this server speaks version 1`);
   const epoch = uuid(batch.epoch, "batch.epoch");
   const from = count(batch.from, "batch.from");
   const probes = list(batch.probes, "batch.probes").map((id, i) => uuid(id, `batch.probes[${i}]`));
-  const probe = list(batch.probe, "batch.probe");
-  const rows = probe.length;
+  const rows = list(batch.probe, "batch.probe").length;
   if (rows > LIMITS.batchRows) throw new WireError(`batch has ${rows} rows; the limit is ${LIMITS.batchRows}`);
-  const item = column(batch.item, "item", rows);
-  const times = column(batch.at, "at", rows);
-  const ms = column(batch.ms, "ms", rows);
-  const status = column(batch.status, "status", rows);
-  const summary = column(batch.summary, "summary", rows);
-  const metrics = column(batch.metrics, "metrics", rows);
-  const evidence = column(batch.evidence, "evidence", rows);
-  const results: Result[] = new Array(rows);
-  for (let i = 0; i < rows; i++) {
-    results[i] = {
-      probeId: at(probes, probe[i]) ?? fail("probe", i, probe[i], "an index into batch.probes"),
-      item: text(item[i], LIMITS.itemChars) ?? fail("item", i, item[i], `a string of at most ${LIMITS.itemChars}`),
-      at: time(times[i]) ?? fail("at", i, times[i], "milliseconds since 1970"),
-      durationMs: time(ms[i]) ?? fail("ms", i, ms[i], "milliseconds"),
-      status: at(OUTCOME_STATUSES, status[i]) ?? fail("status", i, status[i], "an index into OUTCOME_STATUSES"),
-      summary:
-        text(summary[i], LIMITS.summaryChars) ??
-        fail("summary", i, summary[i], `a string of at most ${LIMITS.summaryChars} without NUL`),
-      metrics: decodeMetrics(metrics[i], i),
-      evidence: decodeEvidence(evidence[i], i),
-    };
-  }
-  return { epoch, from, results, gaps: list(batch.gaps, "batch.gaps").map(decodeGap) };
+  const column = <T>(name: string, isRight: (value: unknown) => boolean, wanted: string): T[] => {
+    const values = list(batch[name], `batch.${name}`);
+    if (values.length !== rows)
+      throw new WireError(
+        `batch.${name} has ${values.length} values; batch.probe has ${rows}: columns must be as long`,
+      );
+    const wrong = values.findIndex((value) => !isRight(value));
+    if (wrong >= 0) fail(name, wrong, values[wrong], wanted);
+    return values as T[];
+  };
+  return {
+    epoch,
+    from,
+    rows,
+    probes,
+    probe: column("probe", isIndexOf(probes), "an index into batch.probes"),
+    item: column("item", isText(LIMITS.itemChars), `a string of at most ${LIMITS.itemChars}`),
+    at: column("at", isTime, "milliseconds since 1970"),
+    ms: column("ms", isTime, "milliseconds"),
+    status: column("status", isIndexOf(OUTCOME_STATUSES), "an index into OUTCOME_STATUSES"),
+    summary: column("summary", isText(LIMITS.summaryChars), `a string of at most ${LIMITS.summaryChars} without NUL`),
+    metrics: inPlace(column("metrics", anything, ""), metricsText),
+    evidence: column<unknown>("evidence", anything, "").map(decodeEvidence),
+    gaps: list(batch.gaps, "batch.gaps").map(decodeGap),
+  };
 }
 
-function decodeMetrics(value: unknown, row: number): Metrics | null {
+/** Whoever still holds what arrived (its operation does, to its end) does not hold the objects any more. */
+function inPlace<To>(values: unknown[], decode: (value: unknown, row: number) => To): To[] {
+  for (let row = 0; row < values.length; row++) values[row] = decode(values[row], row);
+  return values as To[];
+}
+
+/** A row as its agent had it. */
+export function resultAt(batch: ReceivedBatch, row: number): Result {
+  const metrics = batch.metrics[row]!;
+  return {
+    probeId: batch.probes[batch.probe[row]!]!,
+    item: batch.item[row]!,
+    at: batch.at[row]!,
+    durationMs: batch.ms[row]!,
+    status: OUTCOME_STATUSES[batch.status[row]!]!,
+    summary: batch.summary[row]!,
+    metrics: metrics && JSON.parse(metrics),
+    evidence: batch.evidence[row]!,
+  };
+}
+
+/** @returns JSON */
+function metricsText(value: unknown, row: number): string | null {
   if (value === null) return null;
   const metrics = record(value, `batch.metrics[${row}]`);
   let size = 0;
   for (const name in metrics) {
     const metric = metrics[name];
-    const valid =
-      Array.isArray(metric) && metric.length === 2 && Number.isFinite(metric[0]) && text(metric[1], 16) !== undefined;
-    if (!valid || text(name, 200) === undefined || !isStorable([name, metric[1]]))
+    if (!isMetric(metric) || !isMetricName(name) || !isStorable(name))
       fail("metrics", row, { [name]: metric }, "name → [finite number, unit]");
     if (++size > LIMITS.metricsPerResult) fail("metrics", row, size, `at most ${LIMITS.metricsPerResult} metrics`);
   }
-  return metrics as Metrics;
+  return JSON.stringify(metrics);
 }
+
+const isMetric = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && Number.isFinite(value[0]) && isUnit(value[1]) && isStorable(value[1]);
 
 function decodeEvidence(value: unknown, row: number): Readonly<Record<string, unknown>> | null {
   if (value === null) return null;
@@ -229,7 +258,7 @@ export function decodeOutputBatch(value: unknown): OutputBatch {
       seq: count(chunk.seq, `output.chunks[${i}].seq`),
       stream,
       offset: count(chunk.offset, `output.chunks[${i}].offset`),
-      text: text(chunk.text, LIMITS.outputChunkChars) ?? fail("text", i, "output", "a string within the chunk limit"),
+      text: isChunk(chunk.text) ? (chunk.text as string) : fail("text", i, "output", "a string within the chunk limit"),
     };
   });
   if (chunks.length > 256) throw new WireError(`output has ${chunks.length} chunks; the limit is 256`);
@@ -282,13 +311,6 @@ function list(value: unknown, name: string): unknown[] {
   return value;
 }
 
-function column(value: unknown, name: string, rows: number): unknown[] {
-  const values = list(value, `batch.${name}`);
-  if (values.length !== rows)
-    throw new WireError(`batch.${name} has ${values.length} values; batch.probe has ${rows}: columns must be as long`);
-  return values;
-}
-
 function uuid(value: unknown, name: string): string {
   if (typeof value !== "string" || !/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(value))
     throw new WireError(`${name} is ${show(value)}, not a lower-case UUID`);
@@ -301,15 +323,23 @@ function count(value: unknown, name: string): number {
   return value as number;
 }
 
-const at = <T>(list: readonly T[], index: unknown): T | undefined =>
-  Number.isInteger(index) ? list[index as number] : undefined;
+const anything = (): boolean => true;
 
-const text = (value: unknown, limit: number): string | undefined =>
-  typeof value === "string" && value.length <= limit && !value.includes("\u0000") ? value : undefined;
+const isIndexOf =
+  ({ length }: readonly unknown[]) =>
+  (value: unknown): boolean =>
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) < length;
+
+const isText =
+  (limit: number) =>
+  (value: unknown): boolean =>
+    typeof value === "string" && value.length <= limit && !value.includes("\u0000");
+const isUnit = isText(16);
+const isMetricName = isText(200);
+const isChunk = isText(LIMITS.outputChunkChars);
 
 /** Year 2200 as the upper bound keeps every value inside PostgreSQL's timestamptz and JavaScript's Date. */
-const time = (value: unknown): number | undefined =>
-  typeof value === "number" && value >= 0 && value < 7_258_118_400_000 ? value : undefined;
+const isTime = (value: unknown): boolean => typeof value === "number" && value >= 0 && value < 7_258_118_400_000;
 
 function fail(name: string, row: number, value: unknown, wanted: string): never {
   throw new WireError(`batch.${name}[${row}] is ${show(value)}, not ${wanted}`);

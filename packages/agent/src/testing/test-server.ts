@@ -9,6 +9,7 @@ import {
   decodeResultBatch,
   type OutputChunk,
   type Result,
+  resultAt,
   type SpoolGap,
 } from "@poppo-ops/plugins/wire";
 import { buildSchema, GraphQLError, graphql } from "graphql";
@@ -99,11 +100,11 @@ export async function startTestServer() {
       const from = batch.gaps[0]?.from ?? batch.from;
       if (from > state.ackedSeq + 1)
         throw new GraphQLError("hole", { extensions: { code: "OUT_OF_ORDER", expectedSeq: state.ackedSeq + 1 } });
-      batch.results.forEach((result, i) => {
-        if (batch.from + i > state.ackedSeq) state.results.set(batch.from + i, result);
-      });
+      for (let row = 0; row < batch.rows; row++) {
+        if (batch.from + row > state.ackedSeq) state.results.set(batch.from + row, resultAt(batch, row));
+      }
       state.gaps.push(...batch.gaps);
-      state.ackedSeq = Math.max(state.ackedSeq, batch.from + batch.results.length - 1);
+      state.ackedSeq = Math.max(state.ackedSeq, batch.from + batch.rows - 1);
       await control.holdAcks;
       return { ackedSeq: String(state.ackedSeq), window: 2, retryAfterMs: 0 };
     },

@@ -1,4 +1,4 @@
-import type { Result, SpoolGap } from "@poppo-ops/plugins/wire";
+import type { SpoolGap } from "@poppo-ops/plugins/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { admit, type Mark } from "./admit.js";
@@ -7,7 +7,7 @@ const EPOCH = "e";
 const batch = (from: number, rows: number, gaps: [number, number][] = [], epoch = EPOCH) => ({
   epoch,
   from,
-  results: new Array<Result>(rows),
+  rows,
   gaps: gaps.map(([from, to]): SpoolGap => ({ from, to, reason: "AGE" })),
 });
 const at = (acked: number): Mark => ({ epoch: EPOCH, acked });

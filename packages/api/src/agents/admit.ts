@@ -1,4 +1,4 @@
-import type { ResultBatch, SpoolGap } from "@poppo-ops/plugins/wire";
+import type { ReceivedBatch, SpoolGap } from "@poppo-ops/plugins/wire";
 import { AppError } from "../kernel/app-error.js";
 import type { AgentSession } from "./agent-session.js";
 
@@ -20,7 +20,7 @@ export interface Admission {
 /** A batch on its way into the database. */
 export interface Incoming {
   session: AgentSession;
-  batch: ResultBatch;
+  batch: ReceivedBatch;
 }
 
 export interface Admitted extends Incoming {
@@ -36,7 +36,10 @@ export interface Admitted extends Incoming {
  * first would then be dropped as a replay.
  * @throws {AppError} OUT_OF_ORDER with `expectedSeq`
  */
-export function admit(mark: Mark, { epoch, from, results, gaps }: ResultBatch): Admission {
+export function admit(
+  mark: Mark,
+  { epoch, from, rows, gaps }: Pick<ReceivedBatch, "epoch" | "from" | "rows" | "gaps">,
+): Admission {
   const acked = mark.epoch === epoch ? mark.acked : 0;
   const explained = passGaps(acked, gaps);
   if (from > explained + 1)
@@ -45,9 +48,9 @@ export function admit(mark: Mark, { epoch, from, results, gaps }: ResultBatch): 
       `The batch begins at ${from}; ${acked + 1} is next, and its gaps do not explain what lies between.`,
       { expectedSeq: acked + 1 },
     );
-  const reached = passGaps(Math.max(explained, from + results.length - 1), gaps);
+  const reached = passGaps(Math.max(explained, from + rows - 1), gaps);
   return {
-    skip: Math.min(Math.max(acked + 1 - from, 0), results.length),
+    skip: Math.min(Math.max(acked + 1 - from, 0), rows),
     mark: { epoch, acked: reached },
     gaps: gaps.filter((gap) => gap.to > acked && gap.from <= reached),
   };

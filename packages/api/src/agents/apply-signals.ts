@@ -2,7 +2,7 @@ import type pg from "pg";
 import { resolveMany } from "../incidents/incident.service.js";
 import { type Raised, raiseMany } from "../incidents/raise.js";
 import type { Act } from "../kernel/command.js";
-import { PROBE_SOURCE, recoveryText, toIncident } from "../signals/signal.js";
+import { PROBE_SOURCE, recoveryText, type SignalOutcome, toIncident } from "../signals/signal.js";
 import type { Move } from "./move.js";
 
 /**
@@ -46,7 +46,7 @@ async function raise(act: Act, moves: Move[]): Promise<void> {
   if (moves.length === 0) return;
   const raised = await raiseMany(
     act,
-    moves.map((move) => toIncident(originOf(move), move.outcome, move.transition.reason)),
+    moves.map((move) => toIncident(originOf(move), signalOf(move), move.transition.reason)),
   );
   act.send({ ...LINK, values: [...keyColumns(moves), raised.map(({ incident }: Raised) => incident.id)] });
 }
@@ -120,6 +120,11 @@ async function tellFlapping({ client, emit }: Act, moves: Move[]): Promise<void>
 }
 
 const slotKey = ({ session, probe, slot }: Move): string => `${session.agentId} ${probe.id} ${slot.item}`;
+
+const signalOf = ({ outcome }: Move): SignalOutcome => ({
+  ...outcome,
+  metrics: outcome.metrics && JSON.parse(outcome.metrics),
+});
 
 const originOf = ({ session, probe, slot }: Move) => ({
   agent: { id: session.agentId, name: session.name },

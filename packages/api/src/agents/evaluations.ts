@@ -1,4 +1,4 @@
-import type { Result } from "@poppo-ops/plugins/wire";
+import { OUTCOME_STATUSES, type ReceivedBatch } from "@poppo-ops/plugins/wire";
 import { evaluate } from "../signals/evaluate.js";
 import type { Admitted } from "./admit.js";
 import type { AgentSession } from "./agent-session.js";
@@ -42,14 +42,17 @@ export class Evaluations {
     this.now = now;
     for (const { session, batch, admission } of admitted) {
       const agent = this.columns.agent(session.agentId);
-      for (let i = admission.skip; i < batch.results.length; i++) {
-        const result = batch.results[i]!;
-        const probe = this.catalogue.get(result.probeId);
+      const probes = batch.probes.map((id) => this.catalogue.get(id));
+      const numbers = batch.probes.map((id) => this.columns.probe(id));
+      for (let row = admission.skip; row < batch.rows; row++) {
+        const place = batch.probe[row]!;
+        const probe = probes[place];
         // The probe was deleted while its result was on the way: there is nothing it could belong to.
         if (!probe) continue;
-        const at = observedAt(session, result, now);
-        this.columns.add(agent, batch.from + i, at, result);
-        if (probe.enabled && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs)) this.take(session, probe, result, at);
+        const at = observedAt(session, batch.at[row]!, now);
+        this.columns.add(agent, numbers[place]!, at, batch, row);
+        if (probe.enabled && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs))
+          this.take(session, probe, batch, row, at);
       }
     }
     for (const unswept of this.unswept) this.sweep(unswept);
@@ -83,12 +86,12 @@ export class Evaluations {
     this.unswept = [];
   }
 
-  private take(session: AgentSession, probe: ProbeRow, result: Result, at: number): void {
+  private take(session: AgentSession, probe: ProbeRow, batch: ReceivedBatch, row: number, at: number): void {
     const slots = session.states.slotsOf(probe.id);
-    const slot = session.states.slot(slots, result.item);
+    const slot = session.states.slot(slots, batch.item[row]!);
     const before = slot.next ?? slot.state;
     if (before && at < before.lastAt) return;
-    this.move(session, probe, slot, result, at);
+    this.move(session, probe, slot, outcomeOf(batch, row), at);
     if (this.now - slots.sweptAt < SWEEP_MS) return;
     slots.sweptAt = this.now;
     this.unswept.push({ session, probe, slots });
@@ -114,9 +117,15 @@ export class Evaluations {
   }
 }
 
+const outcomeOf = ({ status, summary, metrics, evidence }: ReceivedBatch, row: number): SlotOutcome => ({
+  status: OUTCOME_STATUSES[status[row]!]!,
+  summary: summary[row]!,
+  metrics: metrics[row]!,
+  evidence: evidence[row]!,
+});
+
 /** When it was seen, by our clock: an agent whose clock is wrong must not look late, nor ahead of its next results. */
-const observedAt = ({ clockSkewMs }: AgentSession, { at }: Result, now: number): number =>
-  Math.min(at - clockSkewMs, now);
+const observedAt = ({ clockSkewMs }: AgentSession, at: number, now: number): number => Math.min(at - clockSkewMs, now);
 
 /** A change is written at once, sameness now and then. */
 function isDue({ state, next, writtenAt }: Slot, { intervalMs }: ProbeRow, now: number): boolean {

@@ -1,4 +1,4 @@
-import { type Metrics, OUTCOME_STATUSES, type OutcomeStatus, type Result } from "@poppo-ops/plugins/wire";
+import type { ReceivedBatch } from "@poppo-ops/plugins/wire";
 import type { Statement } from "../db/database.js";
 import type { Act } from "../kernel/command.js";
 import type { Admitted, Mark } from "./admit.js";
@@ -6,8 +6,6 @@ import type { AgentSession } from "./agent-session.js";
 import { bigintArray, intArray, realArray, smallintArray, textArray, timestampArray } from "./binary-array.js";
 import type { Touched } from "./move.js";
 import type { Slot, StoredState } from "./state-cache.js";
-
-const STATUS_NUMBERS = new Map<OutcomeStatus, number>(OUTCOME_STATUSES.map((status, i) => [status, i]));
 
 /** The rows of one flush, column by column, as `unnest` takes them. Ids are written once and referred to by number. */
 export class ResultColumns {
@@ -29,21 +27,26 @@ export class ResultColumns {
     return this.agents.push(id);
   }
 
-  add(agent: number, seq: number, at: number, { probeId, item, durationMs, status, summary, metrics }: Result): void {
-    let probe = this.probeNumbers.get(probeId);
-    if (probe === undefined) {
-      probe = this.probes.push(probeId);
-      this.probeNumbers.set(probeId, probe);
-    }
+  /** @returns the number by which rows refer to the probe */
+  probe(id: string): number {
+    const known = this.probeNumbers.get(id);
+    if (known !== undefined) return known;
+    const number = this.probes.push(id);
+    this.probeNumbers.set(id, number);
+    return number;
+  }
+
+  /** @param at when it was seen, by our clock */
+  add(agent: number, probe: number, at: number, batch: ReceivedBatch, row: number): void {
     this.who.push(agent);
     this.what.push(probe);
-    this.item.push(item);
-    this.seq.push(seq);
+    this.item.push(batch.item[row]!);
+    this.seq.push(batch.from + row);
     this.at.push(at);
-    this.ms.push(durationMs);
-    this.status.push(STATUS_NUMBERS.get(status)!);
-    this.summary.push(summary);
-    this.metrics.push(json(metrics));
+    this.ms.push(batch.ms[row]!);
+    this.status.push(batch.status[row]!);
+    this.summary.push(batch.summary[row]!);
+    this.metrics.push(batch.metrics[row]!);
   }
 
   parameters(): unknown[] {
@@ -198,10 +201,7 @@ function stateColumns(touched: Touched[]): unknown[][] {
     states.map((s) => s.flapping),
     states.map((s) => s.lastAt),
     outcomes.map((o) => o.summary),
-    outcomes.map((o) => json(o.metrics)),
-    outcomes.map((o) => json(o.evidence)),
+    outcomes.map((o) => o.metrics),
+    outcomes.map((o) => o.evidence && JSON.stringify(o.evidence)),
   ];
 }
-
-const json = (value: Metrics | Readonly<Record<string, unknown>> | null): string | null =>
-  value === null ? null : JSON.stringify(value);

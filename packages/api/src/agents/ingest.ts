@@ -1,4 +1,4 @@
-import { type BatchAck, decodeResultBatch, LIMITS, type ResultBatch, WireError } from "@poppo-ops/plugins/wire";
+import { type BatchAck, decodeResultBatch, LIMITS, type ReceivedBatch, WireError } from "@poppo-ops/plugins/wire";
 import type { Context } from "../graphql/context.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
@@ -37,7 +37,7 @@ export class Ingest {
     this.queue = new Gather(
       (batches) => timed(app.metrics.ingest.flush, () => this.flush(batches)),
       FLUSH_ROWS,
-      ({ batch }) => batch.results.length + 1,
+      ({ batch }) => batch.rows + 1,
     );
   }
 
@@ -49,7 +49,7 @@ export class Ingest {
     const session = connection && this.sessions.of(connection);
     if (!session) throw notNewest();
     const batch = decode(raw);
-    const rows = batch.results.length;
+    const { rows } = batch;
     if (this.waitingRows + rows > FULL_ROWS)
       throw new AppError("TOO_MANY_REQUESTS", `${this.waitingRows} results wait for the database; try again later.`, {
         retryAfterMs: BUSY_WAIT_MS * 4,
@@ -107,7 +107,7 @@ export class Ingest {
   }
 
   private async learnProbes(batches: Incoming[]): Promise<void> {
-    const isUnknown = batches.some(({ batch }) => batch.results.some(({ probeId }) => !this.catalogue.get(probeId)));
+    const isUnknown = batches.some(({ batch }) => batch.probes.some((id) => !this.catalogue.get(id)));
     if (isUnknown) await this.catalogue.refresh();
   }
 }
@@ -138,7 +138,7 @@ const notNewest = () =>
     "This connection does not hold the agent's newest session: subscribe to agentSession first.",
   );
 
-function decode(raw: unknown): ResultBatch {
+function decode(raw: unknown): ReceivedBatch {
   try {
     return decodeResultBatch(raw);
   } catch (error) {

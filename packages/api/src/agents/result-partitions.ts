@@ -4,6 +4,8 @@ import type { App } from "../kernel/app.js";
 const HOUR_MS = 3_600_000;
 const AHEAD = 3;
 const LATE = "probe_results_late";
+/** Nothing in a partition changes, and it is dropped before its rows must be frozen: looked at each time it has doubled. */
+const GROWS_ONLY = "autovacuum_vacuum_insert_scale_factor = 1, autovacuum_analyze_scale_factor = 1";
 
 /**
  * Raw results live in one partition per hour: an hour that is too old is dropped as a whole, which costs nothing, where a
@@ -43,7 +45,7 @@ function make(app: App, hour: number): Promise<void> {
     await client.query("SET LOCAL lock_timeout = '5s'");
     // Nothing may be written to the default partition between the move and the attachment.
     await client.query(`LOCK TABLE ${LATE} IN ACCESS EXCLUSIVE MODE`);
-    await client.query(`CREATE TABLE ${name} (LIKE probe_results INCLUDING DEFAULTS)`);
+    await client.query(`CREATE TABLE ${name} (LIKE probe_results INCLUDING DEFAULTS) WITH (${GROWS_ONLY})`);
     await client.query(
       `WITH moved AS (DELETE FROM ${LATE} WHERE at >= ${bounds[0]} AND at < ${bounds[1]} RETURNING *)
        INSERT INTO ${name} SELECT * FROM moved`,

@@ -14,7 +14,10 @@ export interface Slot {
   writtenAt: number;
 }
 
-export type SlotOutcome = Pick<Result, "status" | "summary" | "metrics" | "evidence">;
+export interface SlotOutcome extends Pick<Result, "status" | "summary" | "evidence"> {
+  /** JSON. */
+  metrics: string | null;
+}
 
 /** A row of the table. */
 export interface StoredState {

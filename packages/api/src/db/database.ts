@@ -57,7 +57,10 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
     // The rows that a frozen replica has locked are those of agents that move to another one now.
     options: "-c idle_in_transaction_session_timeout=10000 -c statement_timeout=60000",
   });
-  pool.on("error", options.onError);
+  pool.on("error", (error) => {
+    // The embedded PostgreSQL stops right after the pool, and may tell a connection that is ending as well.
+    if (!pool.ending) options.onError(error);
+  });
   // The pool listens to idle clients only; the error of one that breaks between two statements of a transaction would
   // end the process.
   pool.on("connect", (client) => client.on("error", () => {}));
