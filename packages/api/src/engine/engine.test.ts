@@ -54,6 +54,34 @@ test("a hint wakes a module as soon as it has settled, also one that came while 
   await engine.stop();
 });
 
+test("hints without end keep a module at work for a tenth of the time, and it waits no longer than for its sweep", async () => {
+  const began: number[] = [];
+  let takesMs = 0;
+  const { engine, clock, hints } = engineOf({
+    wakeOn: () => true,
+    step: async () => {
+      await null;
+      began.push(clock.monotonic());
+      await clock.sleep(takesMs);
+      return 0;
+    },
+  });
+  /** From one step to the next. */
+  const period = async () => {
+    for (let passed = 0; passed < 5000; passed += 10) {
+      hints.publish("events");
+      await clock.advance(10);
+    }
+    return began.at(-1)! - began.at(-2)!;
+  };
+  expect(await period()).toBe(SETTLE_MS);
+  takesMs = 20;
+  expect(await period()).toBe(200);
+  takesMs = 500;
+  expect(await period()).toBe(1500);
+  await Promise.all([engine.stop(), clock.advance(takesMs)]);
+});
+
 test("a module that fails waits longer each time, hints or not, and stops no other", async () => {
   let failures = 0;
   let steps = 0;

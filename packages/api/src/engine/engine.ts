@@ -15,6 +15,8 @@ export interface Module {
 
 /** From a hint to the look it asks for, in milliseconds. */
 export const SETTLE_MS = 10;
+/** Hints that never end keep a module at work for a tenth of the time, so that those who wait for answers have the rest. */
+const REST = 9;
 
 /**
  * Runs each module in a loop of its own: a hint wakes it at once, a sweep is the safety net, and a module that fails
@@ -45,6 +47,7 @@ export class Engine {
     if (module.wakeOn) this.stopHints.push(this.app.hints.subscribe((topic) => module.wakeOn!(topic) && alarm.ring()));
     let failures = 0;
     while (!signal.aborted) {
+      const began = this.app.clock.monotonic();
       try {
         while (!signal.aborted && (await module.step()) >= module.batch);
         failures = 0;
@@ -57,9 +60,10 @@ export class Engine {
         // Hints come many times a second; one that fails must not try again with each of them.
         await this.app.clock.sleep(pause, signal);
       } else {
+        const rest = Math.min((this.app.clock.monotonic() - began) * REST, module.everyMs);
         await alarm.rungOr((ring) => this.app.clock.sleep(pause, AbortSignal.any([signal, ring])));
         // What one commit says in several topics is one look, and subscribers hear of it first.
-        if (alarm.rang) await this.app.clock.sleep(SETTLE_MS, signal);
+        if (alarm.rang) await this.app.clock.sleep(Math.max(SETTLE_MS, rest), signal);
       }
       alarm.rang = false;
     }
