@@ -1,22 +1,29 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { argumentsOf, wrongUsage } from "../harness/arguments.js";
 import { startServerProcess } from "../harness/server-process.js";
 import { BENCHES, type Bench } from "./benches.js";
 import { machine, type PublishedRow, publish } from "./row.js";
 import { heading, tableLine } from "./table.js";
 
-/** `npm run bench [-- --quick] [-- ids…]`: each row beside its limit and its peer, measured in the same run. */
-const args = process.argv.slice(2);
-const quick = args.includes("--quick");
-const wanted = args.filter((arg) => !arg.startsWith("--"));
+const ROWS = BENCHES.flatMap(({ ids }) => ids);
+const USAGE = `npm run bench -- [--quick] [row …]
+Measures each row beside its limit and its peer in the same run, prints them as they come, and keeps them in
+test/bench/results/latest.json. A row stands for those below it: "query" for "query.p99".
+Exit code 0: all were measured; 1: some could not be; 2: wrong usage.
+
+  --quick    each for a shorter time
+Rows: ${ROWS.join(", ")}`;
+const { values, positionals: wanted } = argumentsOf(USAGE, {
+  allowPositionals: true,
+  options: { quick: { type: "boolean", default: false } },
+});
+const { quick } = values;
 
 const asksFor = (arg: string, { ids }: Bench) => ids.some((id) => id === arg || id.startsWith(`${arg}.`));
 const unknown = wanted.find((arg) => !BENCHES.some((bench) => asksFor(arg, bench)));
-if (unknown) {
-  console.error(`there is no row "${unknown}"; there are ${BENCHES.flatMap(({ ids }) => ids).join(", ")}`);
-  process.exit(2);
-}
+if (unknown) wrongUsage(`there is no row "${unknown}"; there are ${ROWS.join(", ")}`);
 const chosen = BENCHES.filter((bench) => wanted.length === 0 || wanted.some((arg) => asksFor(arg, bench)));
 
 console.log(`${machine}${quick ? ", quick" : ""}\n${heading()}`);
@@ -45,9 +52,8 @@ async function measure({ ids, run }: Bench): Promise<PublishedRow[]> {
 async function keep(measured: PublishedRow[], replaced: Set<string>): Promise<void> {
   const latest = fileURLToPath(new URL("../../bench/results/latest.json", import.meta.url));
   const before: PublishedRow[] = JSON.parse(await readFile(latest, "utf8").catch(() => "[]"));
-  const order = BENCHES.flatMap(({ ids }) => ids);
-  const all = [...before.filter(({ id }) => order.includes(id) && !replaced.has(id)), ...measured];
-  all.sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
+  const all = [...before.filter(({ id }) => ROWS.includes(id) && !replaced.has(id)), ...measured];
+  all.sort((a, b) => ROWS.indexOf(a.id) - ROWS.indexOf(b.id));
   await mkdir(dirname(latest), { recursive: true });
   await writeFile(latest, `${JSON.stringify(all, null, 2)}\n`);
 }

@@ -1,10 +1,18 @@
 import { randomInt } from "node:crypto";
-import { parseArgs } from "node:util";
+import { argumentsOf, wrongUsage } from "../harness/arguments.js";
 import { faultKinds } from "./faults.js";
 import { runChaos } from "./run.js";
 
-/** `npm run chaos [-- --minutes 30] [--seed N] [--every-point] [--kinds "kill -9,cut"]` */
-const { values } = parseArgs({
+const USAGE = `npm run chaos -- [options]
+Breaks servers, agents, database, network and clock at random, and checks that nothing promised is lost.
+Exit code 0: no violation; 1: violations, each is printed; 2: wrong usage.
+
+  --minutes N      how long it breaks things (5); checking afterwards comes on top
+  --seed N         plans the same faults again
+  --every-point    ends a process once at every crash point first
+  --kinds "a,b"    only these faults
+Faults: ${faultKinds({ long: true }).join(", ")}`;
+const { values } = argumentsOf(USAGE, {
   options: {
     minutes: { type: "string", default: "5" },
     seed: { type: "string", default: String(randomInt(2 ** 32)) },
@@ -16,10 +24,8 @@ const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
 const kinds = values.kinds?.split(",");
 const known = faultKinds({ long: true });
 const unknown = kinds?.find((kind) => !known.includes(kind));
-if (!(minutes >= 0 && Number.isInteger(seed)) || unknown !== undefined) {
-  console.error(`--minutes and --seed are numbers; --kinds has some of ${known.join(", ")}`);
-  process.exit(2);
-}
+if (!(minutes >= 0 && Number.isInteger(seed)) || unknown !== undefined)
+  wrongUsage(`--minutes and --seed are numbers; --kinds has some of ${known.join(", ")}`);
 
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stopping.abort());
