@@ -1,5 +1,6 @@
 import type { ServerProcess } from "../harness/server-process.js";
 import { openSql } from "../harness/sql.js";
+import type { HttpOutput } from "./http.load.js";
 import { asAdmin, graphqlBody, httpLoad } from "./http-load.js";
 import { type Row, round } from "./row.js";
 
@@ -12,27 +13,33 @@ export const LIST = `query ($filter: IncidentFilter) { incidents(filter: $filter
 
 /** What responders wait for in a store filled with open incidents. */
 export async function ack(server: ServerProcess, quick: boolean): Promise<Row[]> {
-  const load = { headers: asAdmin, url: `${server.url}/graphql`, connections: CONNECTIONS, seconds: quick ? 4 : 10 };
+  const load = { headers: asAdmin, url: `${server.url}/graphql`, seconds: quick ? 3 : 8 };
+  const measure = async (bodies: string[], expected: string) => ({
+    together: await httpLoad({ ...load, bodies, expected, connections: CONNECTIONS }),
+    alone: await httpLoad({ ...load, bodies: bodies.toReversed(), expected, connections: 1 }),
+  });
   const filters = await listFilters(server);
   const bodies = filters.map((filter) => graphqlBody(LIST, { filter }));
-  const list = await httpLoad({ ...load, bodies, expected: '"number"' });
-  const acknowledgements = await acknowledgementsOf(server, 50_000);
-  const ack = await httpLoad({ ...load, bodies: acknowledgements, expected: '"ACKNOWLEDGED"' });
+  const list = await measure(bodies, '"number"');
+  const ack = await measure(await acknowledgementsOf(server, 50_000), '"ACKNOWLEDGED"');
   return [
     {
       id: "list",
-      value: round(list.p99, 2),
+      value: round(list.together.p99, 2),
       unit: "ms",
-      note: `p99 of a first page of 50 by ${filters.length} filters in turn, ${CONNECTIONS} at once, ${Math.round(list.perSecond)}/s, p50 ${round(list.p50, 2)} ms; budget 10 ms`,
+      note: `p99 of a first page of 50 by ${filters.length} filters in turn; ${told(list)}`,
     },
     {
       id: "ack",
-      value: round(ack.p99, 2),
+      value: round(ack.together.p99, 2),
       unit: "ms",
-      note: `p99 of acknowledgeIncident with 100,000 open incidents, ${CONNECTIONS} responders at once, ${Math.round(ack.perSecond)}/s, p50 ${round(ack.p50, 2)} ms; budget 10 ms`,
+      note: `p99 of acknowledgeIncident with 100,000 open incidents; ${told(ack)}`,
     },
   ];
 }
+
+const told = ({ together, alone }: Record<"together" | "alone", HttpOutput>): string =>
+  `${CONNECTIONS} at once as fast as they are answered, ${Math.round(together.perSecond)}/s, p50 ${round(together.p50, 2)} ms; one alone: p50 ${round(alone.p50, 2)} ms, p99 ${round(alone.p99, 2)} ms; budget 10 ms`;
 
 /** One of each kind of condition, and some together. */
 async function listFilters({ databaseUrl }: ServerProcess): Promise<object[]> {

@@ -1,8 +1,12 @@
+import { setMaxListeners } from "node:events";
 import { createServer } from "node:http";
 import { useServer } from "graphql-ws/use/ws";
 import { createPubSub, createSchema, createYoga } from "graphql-yoga";
 import { WebSocketServer } from "ws";
 import { listen, serve } from "./serve.mjs";
+
+// Its subscribers are listeners of one event target.
+setMaxListeners(0);
 
 const typeDefs = /* GraphQL */ `
   scalar DateTime
