@@ -67,6 +67,7 @@ test("`up` starts everything, watches this host, stops cleanly, and goes on wher
 
   first.child.kill("SIGINT");
   expect(await first.ended, first.said.stderr).toBe(0);
+  expect(first.said.stderr).toBe("");
 
   const second = poppo(["up"]);
   await expect.poll(() => urlIn(second.said.stdout), { timeout: 30_000 }).toBeDefined();
