@@ -135,5 +135,6 @@ function keep(
   return { name, keeper, points, stop: () => process.stop() };
 }
 
-/** A signal gives no exit code, and a stop gives 0. */
-const giveUpOf = ({ exitCode }: AgentProcess): string => (exitCode ? `gave up with exit code ${exitCode}` : "");
+/** A signal gives no exit code, a stop gives 0, and a second one while the first is under way 130. */
+const giveUpOf = ({ exitCode }: AgentProcess): string =>
+  exitCode && exitCode !== 130 ? `gave up with exit code ${exitCode}` : "";

@@ -15,7 +15,7 @@ const HELP = `poppo-ops-agent: runs the probes and remediations of this host
 The first start needs an enrolment token, as \`enrolmentToken\` in the file or in POPPO_ENROLMENT_TOKEN.
 
 Exit codes: 0 stopped · 1 failed · 2 usage or configuration · 3 enrolment refused · 4 revoked · 5 another agent with
-this identity took over
+this identity took over · 130 a second signal ended it while it was stopping
 `;
 
 const version: string = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
