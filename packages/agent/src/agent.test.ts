@@ -196,6 +196,26 @@ describe("an agent with one file and one token", () => {
     expect(results(server).filter(({ status }) => status === "INTERRUPTED")).toHaveLength(1);
     expect(isDense(server)).toBe(true);
   });
+
+  test("a second signal ends it where it stands, with exit code 130; the next start sends what is left", async () => {
+    const { server, start } = await setUp();
+    server.assign([probe()]);
+    const first = start();
+    await vi.waitFor(() => expect(results(server).length).toBeGreaterThan(2), soon);
+    // What it waits for while it stops.
+    server.control.holdAcks = new Promise(() => {});
+    const before = server.state.ackedSeq;
+    await vi.waitFor(() => expect(server.state.ackedSeq).toBeGreaterThan(before), soon);
+    first.kill("SIGTERM");
+    await vi.waitFor(() => expect(first.log()).toContain("SIGTERM: stopping"), soon);
+    first.kill("SIGTERM");
+    expect(await first.exited).toBe(130);
+    server.control.holdAcks = undefined;
+    const stopped = server.state.ackedSeq;
+    start();
+    await vi.waitFor(() => expect(server.state.ackedSeq).toBeGreaterThan(stopped + 3), soon);
+    expect(isDense(server)).toBe(true);
+  });
 });
 
 describe("commands", () => {
