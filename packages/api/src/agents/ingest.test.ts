@@ -225,7 +225,7 @@ test("a probe that is deleted while it fails takes its incident with it, and its
   expect(await incidents(on)).toMatchObject([{ status: "RESOLVED", resolution: "load was deleted" }]);
   expect(await spool.send(2, [result(spool.probeId, "CRIT", spool.now)])).toMatchObject({ ackedSeq: 2 });
   expect(await states(on)).toEqual([]);
-  await vi.waitFor(() => expect(spool.connection.messages.at(-1)?.assignments?.probes).toEqual([]));
+  await expect.poll(() => spool.connection.messages.at(-1)?.assignments?.probes).toEqual([]);
 });
 
 test("a new session knows how things stood: nothing is raised twice, and a recovery is noticed", async () => {
