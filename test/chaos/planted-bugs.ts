@@ -38,8 +38,7 @@ export const PLANTED_BUGS: Record<PlantedBug, Edit> = {
   "ack before commit": {
     module: "agents/ingest.js",
     find: "const ackedSeq = await this.queue.add({ session, batch });",
-    replace:
-      "this.queue.add({ session, batch }).catch(() => {}); const ackedSeq = batch.from + batch.rows - 1;",
+    replace: "this.queue.add({ session, batch }).catch(() => {}); const ackedSeq = batch.from + batch.rows - 1;",
   },
   "fencing token not checked": {
     module: "commands/commands.js",
