@@ -15,20 +15,24 @@ export interface Weather {
   delayMs: number;
 }
 
-/** One direction of one connection: what passes keeps its order, also when the delay shrinks. */
+/** One direction of one connection: what passes keeps its order, also when the delay shrinks or a timer is late. */
 export class Lane {
-  private freeAt = 0;
+  private readonly waiting: { due: number; deliver: () => void }[] = [];
 
   constructor(private readonly weather: Weather) {}
 
   pass(deliver: () => void): void {
-    const now = performance.now();
     if (this.weather.state === "HALF_OPEN") return;
-    this.freeAt = Math.max(this.freeAt, now + this.weather.delayMs);
-    if (this.freeAt <= now) deliver();
-    else
-      setTimeout(() => {
-        if (this.weather.state === "OPEN") deliver();
-      }, this.freeAt - now);
+    this.waiting.push({ due: performance.now() + this.weather.delayMs, deliver });
+    if (this.waiting.length === 1) this.run();
+  }
+
+  private run(): void {
+    for (let first = this.waiting[0]; first; first = this.waiting[0]) {
+      const early = first.due - performance.now();
+      if (early > 0) return void setTimeout(() => this.run(), early);
+      this.waiting.shift();
+      if (this.weather.state !== "HALF_OPEN") first.deliver();
+    }
   }
 }

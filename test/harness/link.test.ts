@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { Lane, type Weather } from "./link.js";
+
+test("nothing overtakes what waits, though its time has come and its timer has not", async () => {
+  const weather: Weather = { state: "OPEN", delayMs: 5 };
+  const lane = new Lane(weather);
+  const arrived: string[] = [];
+  lane.pass(() => arrived.push("first"));
+  weather.delayMs = 0;
+  for (const until = performance.now() + 10; performance.now() < until; );
+  lane.pass(() => arrived.push("second"));
+  await new Promise<void>((resolve) => lane.pass(resolve));
+  expect(arrived).toEqual(["first", "second"]);
+});
+
+test("what waits while the path is half open is lost", async () => {
+  const weather: Weather = { state: "OPEN", delayMs: 5 };
+  const lane = new Lane(weather);
+  const arrived: string[] = [];
+  lane.pass(() => arrived.push("before"));
+  weather.state = "HALF_OPEN";
+  lane.pass(() => arrived.push("meanwhile"));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  weather.state = "OPEN";
+  await new Promise<void>((resolve) => lane.pass(resolve));
+  expect(arrived).toEqual([]);
+});
