@@ -37,6 +37,8 @@ export class AgentSession implements AsyncGenerator<SessionMessage, void, void> 
   labels: Labels = {};
   readonly clockSkewMs: number;
   readonly states = new StateCache();
+  /** The fingerprint of the catalogue that its assignments are of. */
+  assignedBy = "";
   ended = false;
   onEnd: () => void = () => {};
   private assignmentsVersion = "";

@@ -5,6 +5,8 @@ import { testServer } from "../http/testing/test-server.js";
 import { newId } from "../kernel/ids.js";
 import { agentsRoom } from "./agents-room.js";
 import type { AgentPrincipal } from "./authenticate-agent.js";
+import { ProbeCatalogue } from "./probe-catalogue.js";
+import { Sessions } from "./sessions.js";
 import { sql } from "./testing/sql.js";
 import { connect, enrol, enrolmentToken, testAgent } from "./testing/test-agent.js";
 import { result, testProbe } from "./testing/test-probes.js";
@@ -38,6 +40,21 @@ test("a changed probe reaches the session, on another replica too, and an unchan
   });
   await vi.waitFor(() => expect(connection.messages).toHaveLength(2), { timeout: 5000 });
   expect(connection.messages[1]!.assignments!.probes).toMatchObject([{ probeId: id, intervalMs: 20_000, version: 2 }]);
+});
+
+test("the only probe is deleted before anything was looked at again: its agent is told", async () => {
+  await using on = await testServer();
+  const id = await testProbe(on);
+  const { id: agentId, name } = await testAgent(on, "host-a");
+  // Of its own: those of the server look whenever they like.
+  const sessions = new Sessions(on.app, new ProbeCatalogue(on.app));
+  const principal: AgentPrincipal = { kind: "agent", id: agentId, name, role: "AGENT", clockSkewMs: 0 };
+  const connection = { id: newId(), principal, closed: new AbortController().signal, close: () => {} };
+  const session = await sessions.open(connection, principal);
+  expect((await session.next()).value).toMatchObject({ assignments: { probes: [{ probeId: id }] } });
+  await on.ask("mutation ($input: DeleteProbeInput!) { deleteProbe(input: $input) { deletedId } }", { input: { id } });
+  await sessions.step();
+  expect((await session.next()).value).toMatchObject({ assignments: { probes: [] } });
 });
 
 test("the newest session wins: the older one is closed with a private code, and it is told", async () => {

@@ -30,8 +30,6 @@ export class Sessions {
   private readonly ending: Gather<SessionKey, null>;
   private dirty = new Set<string>();
   private sweptAt = Number.NEGATIVE_INFINITY;
-  /** The fingerprint of the catalogue whose assignments every session has. */
-  private assigned = "";
 
   constructor(
     private readonly app: App,
@@ -92,9 +90,11 @@ export class Sessions {
 
   private async assign(): Promise<void> {
     await this.catalogue.refresh();
-    if (this.catalogue.fingerprint === this.assigned) return;
-    this.assigned = this.catalogue.fingerprint;
-    for (const session of this.byAgent.values()) session.assign(this.catalogue.assignmentsFor(session));
+    for (const session of this.byAgent.values()) {
+      if (session.assignedBy === this.catalogue.fingerprint) continue;
+      session.assignedBy = this.catalogue.fingerprint;
+      session.assign(this.catalogue.assignmentsFor(session));
+    }
   }
 
   private async lookAfter(sessions: AgentSession[]): Promise<void> {
@@ -131,6 +131,7 @@ export class Sessions {
       if (!start) return new AppError("UNAUTHENTICATED", `Agent ${session.name} was revoked; enrol this host again.`);
       if (newest.get(session.agentId) !== session) return this.superseded(session);
       this.install(session, start);
+      session.assignedBy = this.catalogue.fingerprint;
       session.begin(
         { ackedSeq: start.ackedSeq, ackedEpoch: start.spoolEpoch },
         this.catalogue.assignmentsFor(session),
