@@ -77,6 +77,11 @@ test("hints without end keep a module at work for a tenth of the time, and it wa
   expect(await period()).toBe(SETTLE_MS);
   takesMs = 20;
   expect(await period()).toBe(200);
+  // Rested already.
+  await clock.advance(900);
+  hints.publish("events");
+  await clock.advance(SETTLE_MS);
+  expect(clock.monotonic() - began.at(-1)!).toBe(0);
   takesMs = 500;
   expect(await period()).toBe(1500);
   await Promise.all([engine.stop(), clock.advance(takesMs)]);

@@ -46,8 +46,9 @@ export class Engine {
     const alarm = new Alarm();
     if (module.wakeOn) this.stopHints.push(this.app.hints.subscribe((topic) => module.wakeOn!(topic) && alarm.ring()));
     let failures = 0;
+    const { clock } = this.app;
     while (!signal.aborted) {
-      const began = this.app.clock.monotonic();
+      const began = clock.monotonic();
       try {
         while (!signal.aborted && (await module.step()) >= module.batch);
         failures = 0;
@@ -58,12 +59,13 @@ export class Engine {
       const pause = module.everyMs * Math.min(2 ** failures, 32);
       if (failures > 0) {
         // Hints come many times a second; one that fails must not try again with each of them.
-        await this.app.clock.sleep(pause, signal);
+        await clock.sleep(pause, signal);
       } else {
-        const rest = Math.min((this.app.clock.monotonic() - began) * REST, module.everyMs);
-        await alarm.rungOr((ring) => this.app.clock.sleep(pause, AbortSignal.any([signal, ring])));
+        const ended = clock.monotonic();
+        const restUntil = ended + Math.min((ended - began) * REST, module.everyMs);
+        await alarm.rungOr((ring) => clock.sleep(pause, AbortSignal.any([signal, ring])));
         // What one commit says in several topics is one look, and subscribers hear of it first.
-        if (alarm.rang) await this.app.clock.sleep(Math.max(SETTLE_MS, rest), signal);
+        if (alarm.rang) await clock.sleep(Math.max(SETTLE_MS, restUntil - clock.monotonic()), signal);
       }
       alarm.rang = false;
     }
