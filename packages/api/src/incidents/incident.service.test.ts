@@ -162,6 +162,22 @@ describe("what people do", () => {
     expect((await eventsOf(open.id)).at(-1)!.type).toBe("incident.acknowledged");
   });
 
+  test("an id in upper case, or given twice, is the same incident", async () => {
+    const { id } = await givenIncident(app, "TRIGGERED");
+    const done = await givenIncident(app, "RESOLVED");
+    const { incidents, refusals } = await service.resolveIncidents(app.as("RESPONDER"), {
+      ids: [id.toUpperCase(), done.id, id, done.id.toUpperCase()],
+    });
+    expect(incidents.map((incident) => incident.id)).toEqual([id]);
+    expect(refusals.map(({ code }) => code)).toEqual(["CONFLICT"]);
+    const into = await givenIncident(app, "TRIGGERED");
+    const merged = await service.mergeIncidents(app.as("RESPONDER"), {
+      intoId: into.id.toUpperCase(),
+      fromIds: [id.toUpperCase()],
+    });
+    expect(merged.incident.id).toBe(into.id);
+  });
+
   test("a snooze comes back by itself, waits for a person again, and says so", async () => {
     const { id } = await givenIncident(app, "ACKNOWLEDGED");
     await service.snoozeIncident(app.as("RESPONDER"), { id, for: "1m" });

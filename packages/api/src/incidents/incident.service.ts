@@ -9,7 +9,13 @@ import { allowedFrom, type IncidentAction, TRANSITIONS } from "./incident.state.
 import { type IncidentRow, incidents } from "./incident.table.js";
 import { about, raiseMany } from "./raise.js";
 
-const id = z.uuid().describe("The incident.");
+// Lower case, as PostgreSQL returns it: what was asked for is compared with what was found.
+const id = z.uuid().toLowerCase().describe("The incident.");
+const ids = z
+  .array(id)
+  .min(1)
+  .max(500)
+  .overwrite((given) => [...new Set(given)]);
 const severity = z.enum(SEVERITIES);
 const reason = z.string().trim().max(2000).optional();
 
@@ -55,7 +61,7 @@ export const acknowledgeIncident = command({
 
 export const acknowledgeIncidents = command({
   permission: "incident:respond",
-  input: z.object({ ids: z.array(id).min(1).max(500) }),
+  input: z.object({ ids }),
   run: (act, { ids }) =>
     changeMany(act, ids, "acknowledge", acknowledged(act), "ids", (incident) =>
       act.emit({
@@ -152,7 +158,7 @@ export const resolveIncident = command({
 
 export const resolveIncidents = command({
   permission: "incident:respond",
-  input: z.object({ ids: z.array(id).min(1).max(500), resolution: reason }),
+  input: z.object({ ids, resolution: reason }),
   run: (act, { ids, resolution }) => resolveMany(act, ids, resolution),
 });
 
