@@ -48,29 +48,22 @@ export const raiseIncident = command({
 export const acknowledgeIncident = command({
   permission: "incident:respond",
   input: z.object({ id }),
-  async run(act, { id }) {
-    const incident = await change(act, id, "acknowledge", acknowledged(act));
-    act.emit({
-      type: "incident.acknowledged",
-      summary: `${act.scope.principal.name} acknowledged`,
-      ...about(incident),
-    });
-    return { incident };
-  },
+  run: async (act, { id }) => only(await acknowledgeMany(act, [id], "id")),
 });
 
 export const acknowledgeIncidents = command({
   permission: "incident:respond",
   input: z.object({ ids }),
-  run: (act, { ids }) =>
-    changeMany(act, ids, "acknowledge", acknowledged(act), "ids", (incident) =>
-      act.emit({
-        type: "incident.acknowledged",
-        summary: `${act.scope.principal.name} acknowledged`,
-        ...about(incident),
-      }),
-    ),
+  run: (act, { ids }) => acknowledgeMany(act, ids, "ids"),
 });
+
+function acknowledgeMany(act: Act, ids: string[], field: string) {
+  const { name } = act.scope.principal;
+  const acknowledged = { acknowledgedAt: act.now, acknowledgedBy: name, snoozedUntil: null };
+  return changeMany(act, ids, "acknowledge", acknowledged, field, (incident) =>
+    act.emit({ type: "incident.acknowledged", summary: `${name} acknowledged`, ...about(incident) }),
+  );
+}
 
 export const assignIncident = command({
   permission: "incident:respond",
@@ -144,16 +137,7 @@ export const snoozeIncident = command({
 export const resolveIncident = command({
   permission: "incident:respond",
   input: z.object({ id, resolution: reason }),
-  async run(act, { id, resolution }) {
-    const incident = await change(act, id, "resolve", resolved(act, resolution));
-    act.emit({
-      type: "incident.resolved",
-      summary: resolution ?? "Resolved",
-      ...about(incident),
-      payload: { resolution: resolution ?? null },
-    });
-    return { incident };
-  },
+  run: async (act, { id, resolution }) => only(await resolveMany(act, [id], resolution, "id")),
 });
 
 export const resolveIncidents = command({
@@ -163,13 +147,14 @@ export const resolveIncidents = command({
 });
 
 /** Resolves what is open of these; used by people in bulk and by signals whose cause is gone. */
-export function resolveMany(act: Act, ids: string[], resolution: string | undefined) {
-  return changeMany(act, ids, "resolve", resolved(act, resolution), "ids", (incident) =>
+export function resolveMany(act: Act, ids: string[], resolution: string | null = null, field = "ids") {
+  const resolved = { resolvedAt: act.now, resolvedBy: act.scope.principal.name, resolution, snoozedUntil: null };
+  return changeMany(act, ids, "resolve", resolved, field, (incident) =>
     act.emit({
       type: "incident.resolved",
       summary: resolution ?? "Resolved",
       ...about(incident),
-      payload: { resolution: resolution ?? null },
+      payload: { resolution },
     }),
   );
 }
@@ -251,11 +236,8 @@ export const mergeIncidents = command({
 
 /** Brings back the incidents whose snooze is over. @returns how many */
 export async function wakeSnoozed(act: Act): Promise<number> {
-  const woken = await act.db
-    .update(incidents)
-    .set({ status: "TRIGGERED", snoozedUntil: null, ...unacknowledged, updatedAt: act.now })
-    .where(and(eq(incidents.status, "SNOOZED"), lte(incidents.snoozedUntil, act.now)))
-    .returning();
+  const isOver = lte(incidents.snoozedUntil, act.now);
+  const woken = await update(act, isOver, "wake", { snoozedUntil: null, ...unacknowledged });
   for (const incident of woken) act.emit({ type: "incident.woken", summary: "The snooze is over", ...about(incident) });
   return woken.length;
 }
@@ -264,26 +246,21 @@ type Changes = Partial<{ [Column in keyof IncidentRow]: IncidentRow[Column] | SQ
 
 /** What waits for a person has none. */
 const unacknowledged = { acknowledgedAt: null, acknowledgedBy: null };
-const acknowledged = ({ now, scope }: Act): Changes => ({
-  acknowledgedAt: now,
-  acknowledgedBy: scope.principal.name,
-  snoozedUntil: null,
-});
-const resolved = ({ now, scope }: Act, resolution: string | undefined): Changes => ({
-  resolvedAt: now,
-  resolvedBy: scope.principal.name,
-  resolution: resolution ?? null,
-  snoozedUntil: null,
-});
 
-/** One conditional update decides the race; reading first would only widen it. */
+/** @throws {AppError} why it could not be changed */
 async function change(act: Act, id: string, action: IncidentAction, changes: Changes): Promise<IncidentRow> {
-  const [incident] = await update(act, [id], action, changes);
-  if (incident) return incident;
-  throw refused(await lock(act.db, id), action);
+  return only(await changeMany(act, [id], action, changes, "id", () => {})).incident;
 }
 
-/** The same for many: what can be changed is, what cannot is told. */
+/** @throws {AppError} why the only one that was to be changed was not */
+function only({ incidents: [incident], refusals: [refusal] }: Awaited<ReturnType<typeof changeMany>>) {
+  if (!incident) throw refusal;
+  return { incident };
+}
+
+/**
+ * What can be changed is, what cannot is told. One conditional update decides the race; reading first would only widen it.
+ */
 async function changeMany(
   act: Act,
   ids: string[],
@@ -292,7 +269,7 @@ async function changeMany(
   field: string,
   each: (incident: IncidentRow) => void,
 ) {
-  const changed = await update(act, ids, action, changes);
+  const changed = await update(act, inArray(incidents.id, ids), action, changes);
   for (const incident of changed) each(incident);
   const done = new Set(changed.map((incident) => incident.id));
   const missed = ids.filter((id) => !done.has(id));
@@ -304,12 +281,7 @@ async function changeMany(
   return { incidents: changed, refusals };
 }
 
-async function update(
-  { db, now }: Act,
-  ids: string[],
-  action: IncidentAction,
-  changes: Changes,
-): Promise<IncidentRow[]> {
+async function update({ db, now }: Act, which: SQL, action: IncidentAction, changes: Changes): Promise<IncidentRow[]> {
   const from = allowedFrom(action);
   const status = sql.join(
     from.map((status) => sql`when ${status} then ${TRANSITIONS[action][status]}`),
@@ -318,7 +290,7 @@ async function update(
   return db
     .update(incidents)
     .set({ ...changes, status: sql`case ${incidents.status} ${status} end`, updatedAt: now })
-    .where(and(inArray(incidents.id, ids), inArray(incidents.status, from)))
+    .where(and(which, inArray(incidents.status, from)))
     .returning();
 }
 
