@@ -211,6 +211,15 @@ describe("what people do", () => {
     await expect(self).rejects.toMatchObject({ code: "BAD_INPUT" });
   });
 
+  test("a note on a merged incident is refused and says where it belongs", async () => {
+    const { id, number, mergedIntoId } = await givenIncident(app, "MERGED");
+    const into = await incidentOf(mergedIntoId!);
+    await expect(service.addNote(app.as("RESPONDER"), { id, text: "it was the disk" })).rejects.toMatchObject({
+      code: "CONFLICT",
+      message: `Incident #${number} is MERGED into #${into.number}; note needs TRIGGERED or ACKNOWLEDGED or SNOOZED or RESOLVED.`,
+    });
+  });
+
   test("an incident of a service that does not exist is refused by the field's name", async () => {
     const serviceId = "00000000-0000-4000-8000-000000000000";
     await expect(raise({ serviceId })).rejects.toMatchObject({ code: "NOT_FOUND", details: { field: "serviceId" } });

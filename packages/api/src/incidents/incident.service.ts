@@ -1,4 +1,5 @@
 import { and, eq, inArray, lte, type SQL, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
 import { z } from "zod";
 import { type Db, violatedConstraint } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
@@ -107,7 +108,7 @@ export const addNote = command({
   permission: "incident:respond",
   input: z.object({ id, text: z.string().trim().min(1).max(20_000) }),
   async run(act, { id, text }) {
-    const incident = await lock(act.db, id);
+    const incident = await change(act, id, "note", {});
     act.emit({
       type: "incident.note_added",
       summary: text.split("\n")[0]!.slice(0, 200),
@@ -273,12 +274,22 @@ async function changeMany(
   for (const incident of changed) each(incident);
   const done = new Set(changed.map((incident) => incident.id));
   const missed = ids.filter((id) => !done.has(id));
-  const rows = missed.length > 0 ? await act.db.select().from(incidents).where(inArray(incidents.id, missed)) : [];
-  const refusals = missed.map((id) => {
-    const row = rows.find((candidate) => candidate.id === id);
-    return row ? refused(row, action, field) : notFound(id, field);
-  });
+  const refusals = missed.length > 0 ? await refusalsOf(act.db, missed, action, field) : [];
   return { incidents: changed, refusals };
+}
+
+async function refusalsOf(db: Db, ids: string[], action: IncidentAction, field: string): Promise<AppError[]> {
+  const into = alias(incidents, "into");
+  const rows = await db
+    .select({ incident: incidents, into: into.number })
+    .from(incidents)
+    .leftJoin(into, eq(into.id, incidents.mergedIntoId))
+    .where(inArray(incidents.id, ids));
+  const found = new Map(rows.map((row) => [row.incident.id, row]));
+  return ids.map((id) => {
+    const row = found.get(id);
+    return row ? refused(row.incident, action, field, row.into) : notFound(id, field);
+  });
 }
 
 async function update({ db, now }: Act, which: SQL, action: IncidentAction, changes: Changes): Promise<IncidentRow[]> {
@@ -302,12 +313,16 @@ async function lock(db: Db, id: string): Promise<IncidentRow> {
 
 const notFound = (id: string, field: string) => new AppError("NOT_FOUND", `There is no incident ${id}.`, { field });
 
-const refused = ({ number, status, acknowledgedBy }: IncidentRow, action: IncidentAction, field = "id") =>
-  new AppError(
+function refused(row: IncidentRow, action: IncidentAction, field: string, into?: number | null): AppError {
+  const { number, status, acknowledgedBy } = row;
+  const by = status === "ACKNOWLEDGED" && acknowledgedBy ? ` by ${acknowledgedBy}` : "";
+  const where = into ? ` into #${into}` : "";
+  return new AppError(
     "CONFLICT",
-    `Incident #${number} is ${status}${status === "ACKNOWLEDGED" && acknowledgedBy ? ` by ${acknowledgedBy}` : ""}; ${action} needs ${allowedFrom(action).join(" or ")}.`,
+    `Incident #${number} is ${status}${by}${where}; ${action} needs ${allowedFrom(action).join(" or ")}.`,
     { field, status },
   );
+}
 
 const refuseUnknownService = (serviceId: string | undefined) => (error: unknown) => {
   if (!violatedConstraint(error)?.includes("service_id")) throw error;

@@ -18,6 +18,7 @@ const ACTS: Record<Exclude<IncidentAction, "wake">, (id: string) => Promise<unkn
   resolve: (id) => service.resolveIncident(app.as("RESPONDER"), { id }),
   reopen: (id) => service.reopenIncident(app.as("RESPONDER"), { id }),
   edit: (id) => service.assignIncident(app.as("RESPONDER"), { id, assignee: "ana" }),
+  note: (id) => service.addNote(app.as("RESPONDER"), { id, text: "the cause was a full disk" }),
   merge: async (id) => {
     const into = await givenIncident(app, "TRIGGERED");
     return service.mergeIncidents(app.as("RESPONDER"), { intoId: into.id, fromIds: [id] });

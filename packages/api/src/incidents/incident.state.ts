@@ -9,7 +9,7 @@ export type IncidentStatus = (typeof INCIDENT_STATUSES)[number];
 
 export const OPEN_STATUSES = ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED"] as const satisfies readonly IncidentStatus[];
 
-export type IncidentAction = "acknowledge" | "snooze" | "wake" | "resolve" | "reopen" | "merge" | "edit";
+export type IncidentAction = "acknowledge" | "snooze" | "wake" | "resolve" | "reopen" | "merge" | "edit" | "note";
 
 /** What each action makes of each status. */
 export const TRANSITIONS: Record<IncidentAction, Record<IncidentStatus, IncidentStatus | "REFUSED">> = {
@@ -37,12 +37,20 @@ export const TRANSITIONS: Record<IncidentAction, Record<IncidentStatus, Incident
     MERGED: "REFUSED",
   },
   merge: { TRIGGERED: "MERGED", ACKNOWLEDGED: "MERGED", SNOOZED: "MERGED", RESOLVED: "MERGED", MERGED: "REFUSED" },
-  // Notes, assignment and severity leave the status alone.
+  // Assignment and severity leave the status alone.
   edit: {
     TRIGGERED: "TRIGGERED",
     ACKNOWLEDGED: "ACKNOWLEDGED",
     SNOOZED: "SNOOZED",
     RESOLVED: "REFUSED",
+    MERGED: "REFUSED",
+  },
+  // A post-mortem is written after the end; on what was merged away nobody would find it.
+  note: {
+    TRIGGERED: "TRIGGERED",
+    ACKNOWLEDGED: "ACKNOWLEDGED",
+    SNOOZED: "SNOOZED",
+    RESOLVED: "RESOLVED",
     MERGED: "REFUSED",
   },
 };
