@@ -225,8 +225,11 @@ describe("what people do", () => {
     await expect(raise({ serviceId })).rejects.toMatchObject({ code: "NOT_FOUND", details: { field: "serviceId" } });
   });
 
-  test("evidence over 64 KiB is refused", async () => {
-    await expect(raise({ evidence: { log: "x".repeat(66_000) } })).rejects.toMatchObject({
+  test.each([
+    ["x", 66_000],
+    ["\u20ac", 22_000],
+  ])("evidence over 64 KiB is refused, whatever a letter takes: %s", async (letter, count) => {
+    await expect(raise({ evidence: { log: letter.repeat(count) } })).rejects.toMatchObject({
       code: "BAD_INPUT",
       details: { field: "evidence" },
     });

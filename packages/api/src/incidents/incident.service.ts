@@ -39,7 +39,7 @@ export const raiseIncident = command({
     evidence: z.unknown().optional().describe("Anything that helps; at most 64 KiB as JSON."),
   }),
   async run(act, { source = act.scope.principal.name, ...given }) {
-    if (JSON.stringify(given.evidence ?? null).length > 65_536)
+    if (Buffer.byteLength(JSON.stringify(given.evidence ?? null)) > 65_536)
       throw new AppError("BAD_INPUT", "evidence: it is larger than 64 KiB.", { field: "evidence" });
     const [raised] = await raiseMany(act, [{ ...given, source }]).catch(refuseUnknownService(given.serviceId));
     return { incident: raised!.incident };
