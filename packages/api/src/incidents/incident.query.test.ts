@@ -83,6 +83,21 @@ test("conditions are joined by AND; an empty list matches nothing", async () => 
   expect((await find({ source: "conditions", statuses: [] })).nodes).toEqual([]);
 });
 
+test("those of one assignee, of anybody and of nobody are found; an empty name is nobody's", async () => {
+  await app.database.pool.query(
+    `INSERT INTO incidents (title, severity, peak_severity, source, assignee)
+     VALUES ('of ana', 'P2', 'P2', 'assigned', 'ana'), ('of ben', 'P2', 'P2', 'assigned', 'ben'),
+            ('of nobody', 'P2', 'P2', 'assigned', NULL)`,
+  );
+  const titles = async (conditions: IncidentConditions) =>
+    (await find({ source: "assigned", ...conditions }, "OLDEST")).nodes.map((row) => row.title);
+  expect(await titles({ assignee: "ana" })).toEqual(["of ana"]);
+  expect(await titles({ assigned: true })).toEqual(["of ana", "of ben"]);
+  expect(await titles({ assigned: false })).toEqual(["of nobody"]);
+  expect(await titles({ assignee: "" })).toEqual([]);
+  expect(await titles({ source: "" })).toEqual([]);
+});
+
 describe("cursors", () => {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 

@@ -1,4 +1,4 @@
-import { and, eq, gt, ilike, inArray, lt, type SQL } from "drizzle-orm";
+import { and, eq, gt, ilike, inArray, isNotNull, isNull, lt, type SQL } from "drizzle-orm";
 import type { Db } from "../db/database.js";
 import { type Connection, countRows, type OrderBy, type Paging, paginate } from "../graphql/connection.js";
 import { inOrder, type LoaderDefinition } from "../graphql/context.js";
@@ -13,6 +13,7 @@ export interface IncidentConditions {
   categories?: IncidentCategory[] | null;
   serviceIds?: string[] | null;
   assignee?: string | null;
+  assigned?: boolean | null;
   source?: string | null;
   search?: string | null;
   createdAfter?: Date | null;
@@ -58,13 +59,16 @@ function conditionsSql(given: IncidentConditions): SQL | undefined {
     given.severities ? inArray(incidents.severity, given.severities) : undefined,
     given.categories ? inArray(incidents.category, given.categories) : undefined,
     given.serviceIds ? inArray(incidents.serviceId, given.serviceIds) : undefined,
-    given.assignee ? eq(incidents.assignee, given.assignee) : undefined,
-    given.source ? eq(incidents.source, given.source) : undefined,
+    typeof given.assignee === "string" ? eq(incidents.assignee, given.assignee) : undefined,
+    typeof given.assigned === "boolean" ? isAssigned(given.assigned) : undefined,
+    typeof given.source === "string" ? eq(incidents.source, given.source) : undefined,
     given.search ? ilike(incidents.title, `%${given.search.replace(/[\\%_]/g, "\\$&")}%`) : undefined,
     given.createdAfter ? gt(incidents.createdAt, given.createdAfter) : undefined,
     given.createdBefore ? lt(incidents.createdAt, given.createdBefore) : undefined,
   );
 }
+
+const isAssigned = (yes: boolean): SQL => (yes ? isNotNull : isNull)(incidents.assignee);
 
 export const incidentById: LoaderDefinition<string, IncidentRow> = async (db, ids) =>
   inOrder(

@@ -70,6 +70,7 @@ export class IncidentFilter implements IncidentConditions {
   @Field(() => [CategoryEnum], { nullable: true }) categories?: IncidentCategory[] | null;
   @Field(() => [ID], { nullable: true }) serviceIds?: string[] | null;
   @Field(() => String, { nullable: true }) assignee?: string | null;
+  @Field(() => Boolean, { nullable: true, description: "Whether anybody works on it." }) assigned?: boolean | null;
   @Field(() => String, { nullable: true }) source?: string | null;
   @Field(() => String, { nullable: true, description: "Part of the title, in any case." }) search?: string | null;
   @Field(() => DateTime, { nullable: true }) createdAfter?: Date | null;

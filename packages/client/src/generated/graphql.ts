@@ -183,6 +183,8 @@ export type IncidentCategory =
 
 /** Every condition given must hold. */
 export type IncidentFilter = {
+  /** Whether anybody works on it. */
+  assigned?: boolean | null | undefined;
   assignee?: string | null | undefined;
   categories?: Array<IncidentCategory> | null | undefined;
   createdAfter?: string | null | undefined;
