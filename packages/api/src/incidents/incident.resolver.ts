@@ -37,7 +37,8 @@ const SnoozeIncidentInput = inputFrom("SnoozeIncidentInput", service.snoozeIncid
 const MergeIncidentsInput = inputFrom("MergeIncidentsInput", service.mergeIncidents.input);
 const ResolveIncidentInput = inputFrom("ResolveIncidentInput", service.resolveIncident.input);
 const ReopenIncidentInput = inputFrom("ReopenIncidentInput", service.reopenIncident.input);
-const BulkIncidentsInput = inputFrom("BulkIncidentsInput", service.resolveIncidents.input);
+const AcknowledgeIncidentsInput = inputFrom("AcknowledgeIncidentsInput", service.acknowledgeIncidents.input);
+const ResolveIncidentsInput = inputFrom("ResolveIncidentsInput", service.resolveIncidents.input);
 
 type Bulk = Promise<{ incidents: IncidentRow[]; refusals: AppError[] }>;
 const bulk = async (changed: Bulk) => {
@@ -202,7 +203,7 @@ export class IncidentResolver {
   @Mutation(() => BulkIncidentsPayload)
   @Requires(service.acknowledgeIncidents.permission)
   async acknowledgeIncidents(
-    @Arg("input", () => BulkIncidentsInput) input: InstanceType<typeof BulkIncidentsInput>,
+    @Arg("input", () => AcknowledgeIncidentsInput) input: InstanceType<typeof AcknowledgeIncidentsInput>,
     @Ctx() { scope }: Context,
   ) {
     return payload(input, () => bulk(service.acknowledgeIncidents(scope, input)), { incidents: [] });
@@ -211,7 +212,7 @@ export class IncidentResolver {
   @Mutation(() => BulkIncidentsPayload)
   @Requires(service.resolveIncidents.permission)
   async resolveIncidents(
-    @Arg("input", () => BulkIncidentsInput) input: InstanceType<typeof BulkIncidentsInput>,
+    @Arg("input", () => ResolveIncidentsInput) input: InstanceType<typeof ResolveIncidentsInput>,
     @Ctx() { scope }: Context,
   ) {
     return payload(input, () => bulk(service.resolveIncidents(scope, input)), { incidents: [] });

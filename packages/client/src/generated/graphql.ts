@@ -10,6 +10,11 @@ export type AcknowledgeIncidentInput = {
   id: string | number;
 };
 
+export type AcknowledgeIncidentsInput = {
+  clientMutationId?: string | null | undefined;
+  ids: Array<string | number>;
+};
+
 export type AddNoteInput = {
   clientMutationId?: string | null | undefined;
   /** The incident. */
@@ -39,12 +44,6 @@ export type AssignIncidentInput = {
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
-};
-
-export type BulkIncidentsInput = {
-  clientMutationId?: string | null | undefined;
-  ids: Array<string | number>;
-  resolution?: string | null | undefined;
 };
 
 /** How a command ended. */
@@ -326,6 +325,12 @@ export type ResolveIncidentInput = {
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
+  resolution?: string | null | undefined;
+};
+
+export type ResolveIncidentsInput = {
+  clientMutationId?: string | null | undefined;
+  ids: Array<string | number>;
   resolution?: string | null | undefined;
 };
 
@@ -716,14 +721,14 @@ export type ReopenIncidentMutationVariables = Exact<{
 export type ReopenIncidentMutation = { reopenIncident: { incident: { id: string, number: number, title: string, description: string, status: IncidentStatus, severity: Severity, peakSeverity: Severity, category: IncidentCategory, source: string, dedupKey: string | null, duplicateCount: number, firstSeenAt: string, lastSeenAt: string, createdAt: string, updatedAt: string, acknowledgedAt: string | null, acknowledgedBy: string | null, assignee: string | null, snoozedUntil: string | null, resolvedAt: string | null, resolvedBy: string | null, resolution: string | null, service: { id: string, name: string } | null, mergedInto: { id: string, number: number } | null } | null, userErrors: Array<{ code: string, field: string | null, message: string }> } };
 
 export type AcknowledgeIncidentsMutationVariables = Exact<{
-  input: BulkIncidentsInput;
+  input: AcknowledgeIncidentsInput;
 }>;
 
 
 export type AcknowledgeIncidentsMutation = { acknowledgeIncidents: { incidents: Array<{ id: string, number: number, title: string, description: string, status: IncidentStatus, severity: Severity, peakSeverity: Severity, category: IncidentCategory, source: string, dedupKey: string | null, duplicateCount: number, firstSeenAt: string, lastSeenAt: string, createdAt: string, updatedAt: string, acknowledgedAt: string | null, acknowledgedBy: string | null, assignee: string | null, snoozedUntil: string | null, resolvedAt: string | null, resolvedBy: string | null, resolution: string | null, service: { id: string, name: string } | null, mergedInto: { id: string, number: number } | null }>, userErrors: Array<{ code: string, field: string | null, message: string }> } };
 
 export type ResolveIncidentsMutationVariables = Exact<{
-  input: BulkIncidentsInput;
+  input: ResolveIncidentsInput;
 }>;
 
 
@@ -2450,7 +2455,7 @@ fragment UserErrorFields on UserError {
   message
 }`) as unknown as TypedDocumentString<ReopenIncidentMutation, ReopenIncidentMutationVariables>;
 export const AcknowledgeIncidentsDocument = new TypedDocumentString(`
-    mutation AcknowledgeIncidents($input: BulkIncidentsInput!) {
+    mutation AcknowledgeIncidents($input: AcknowledgeIncidentsInput!) {
   acknowledgeIncidents(input: $input) {
     ...BulkIncidentsPayloadFields
   }
@@ -2501,7 +2506,7 @@ fragment UserErrorFields on UserError {
   message
 }`) as unknown as TypedDocumentString<AcknowledgeIncidentsMutation, AcknowledgeIncidentsMutationVariables>;
 export const ResolveIncidentsDocument = new TypedDocumentString(`
-    mutation ResolveIncidents($input: BulkIncidentsInput!) {
+    mutation ResolveIncidents($input: ResolveIncidentsInput!) {
   resolveIncidents(input: $input) {
     ...BulkIncidentsPayloadFields
   }
