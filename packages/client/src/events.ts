@@ -34,7 +34,7 @@ export class EventGapError extends Error {
     readonly lastCursor: string | undefined,
   ) {
     super(
-      `Events are missing after ${lastCursor ?? "the start"} (${reason}): read a snapshot, then follow after its cursor`,
+      `Events are missing after ${lastCursor ?? "the start"} (${reason}): read a snapshot, then follow after the cursor of its first page`,
     );
   }
 }

@@ -74,7 +74,10 @@ export class IncidentResolver {
     return id ? loaders.load(incidentById, id) : incidentByNumber(scope.app.database.db, number ?? 0);
   }
 
-  @Query(() => IncidentSnapshot, { description: "State and log position of one moment, read in one transaction." })
+  @Query(() => IncidentSnapshot, {
+    description:
+      "State and log position of one moment, read in one transaction; newest first. Each page is a moment of its own: subscribe after the `cursor` of the first page, whatever pages follow, and nothing is missed. A later page may already show what an event then tells.",
+  })
   @Requires("read")
   async incidentSnapshot(
     @Arg("filter", () => IncidentFilter, { nullable: true }) filter: IncidentFilter | null,

@@ -57,10 +57,18 @@ export class BulkIncidentsPayload {
   @Field(() => [UserError]) userErrors!: UserError[];
 }
 
-@ObjectType({ description: "State and log position of one moment: subscribe after `cursor` and nothing is missed." })
+@ObjectType({
+  description:
+    "State and log position of one moment: subscribe after the `cursor` of the first page and nothing is missed.",
+})
 export class IncidentSnapshot {
-  @Field(() => Cursor) cursor!: string;
-  @Field(() => IncidentConnection) incidents!: Connection<IncidentRow>;
+  @Field(() => Cursor, {
+    description:
+      "The head of the log at the moment of this page. A later page's lies behind what happened to an earlier page: subscribe after the first page's.",
+  })
+  cursor!: string;
+  @Field(() => IncidentConnection, { description: "The incidents as they were at that moment." })
+  incidents!: Connection<IncidentRow>;
 }
 
 @InputType({ description: "Every condition given must hold." })
