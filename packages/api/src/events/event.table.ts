@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { bigint, boolean, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { moment } from "../db/columns.js";
 import { SEVERITIES } from "../kernel/vocabulary.js";
@@ -21,7 +22,11 @@ export const events = pgTable(
     payload: jsonb("payload").$type<Record<string, unknown>>().notNull(),
     hash: text("hash").notNull(),
   },
-  (t) => [index("events_incident").on(t.incidentId, t.seq), index("events_at").on(t.at)],
+  // Each index is written while `event_head` is locked, so types and severities, of which a log holds many, have none.
+  (t) => [
+    index("events_incident").on(t.incidentId, t.seq),
+    index("events_service").on(t.serviceId, t.seq).where(sql`${t.serviceId} is not null`),
+  ],
 );
 export type EventRow = typeof events.$inferSelect;
 

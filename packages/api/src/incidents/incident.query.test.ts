@@ -168,3 +168,14 @@ test.each<[string, IncidentConditions, IncidentOrder]>([
   await app.database.pool.query("ANALYZE incidents");
   expect(await planOf(conditions, order)).not.toContain("Seq Scan");
 });
+
+test.each<[string, IncidentConditions]>([
+  ["incidents_assignee", { assignee: "ana" }],
+  ["incidents_source", { source: "rare" }],
+])("the few that %s is for are read by it, newest first and without a sort", async (index, conditions) => {
+  await insert(20_000, "many");
+  await app.database.pool.query("ANALYZE incidents");
+  const plan = await planOf(conditions, "NEWEST");
+  expect(plan).toContain(`using ${index}`);
+  expect(plan).not.toContain("Sort");
+});

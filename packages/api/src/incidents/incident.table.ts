@@ -46,6 +46,8 @@ export const incidents = pgTable(
     index("incidents_severity_number").on(t.severity, t.number.desc().nullsFirst()),
     index("incidents_last_seen").on(t.lastSeenAt.desc().nullsFirst(), t.number.desc().nullsFirst()),
     index("incidents_service").on(t.serviceId, t.number.desc().nullsFirst()),
+    index("incidents_assignee").on(t.assignee, t.number.desc().nullsFirst()).where(sql`${t.assignee} is not null`),
+    index("incidents_source").on(t.source, t.number.desc().nullsFirst()),
     index("incidents_snoozed").on(t.snoozedUntil).where(sql`${t.status} = 'SNOOZED'`),
     // A merged cause that fails again is looked for by its key.
     index("incidents_merged_key").on(t.dedupKey).where(sql`${t.status} = 'MERGED'`),
