@@ -52,10 +52,11 @@ export function openDatabase(options: { url: string; poolSize?: number; onError(
     // Statements that do not need each other's answers share a round trip: five selects took 0.31 ms instead of 1.05.
     pipeline: true,
     // A peer that is gone without a word; longer than `statement_timeout`, which ends what merely takes long.
-    query_timeout: 70_000,
+    query_timeout: 40_000,
     application_name: "poppo-ops",
-    // The rows that a frozen replica has locked are those of agents that move to another one now.
-    options: "-c idle_in_transaction_session_timeout=10000 -c statement_timeout=60000",
+    // The rows that a frozen replica has locked are those of agents that move to another one now. A statement ends with the
+    // deadline of operations: nobody waits for its answer, and it would keep its connection from others.
+    options: "-c idle_in_transaction_session_timeout=10000 -c statement_timeout=30000",
   });
   pool.on("error", (error) => {
     // The embedded PostgreSQL stops right after the pool, and may tell a connection that is ending as well.
