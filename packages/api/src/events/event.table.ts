@@ -30,7 +30,10 @@ export const events = pgTable(
 );
 export type EventRow = typeof events.$inferSelect;
 
-/** One row. Its lock orders commits; `epoch` is new in every database and after a restore. */
+/**
+ * One row. Its lock orders commits; `epoch` is new in every database. A restore brings the old one back, and
+ * nothing here renews it: docs/scaling.md says how.
+ */
 export const eventHead = pgTable("event_head", {
   only: boolean("only").primaryKey().default(true),
   head: bigint("head", { mode: "number" }).notNull().default(0),

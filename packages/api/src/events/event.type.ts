@@ -32,7 +32,8 @@ export const publish = (row: AppendedEvent, epoch: string): PublishedEvent => ({
 @ObjectType({ description: "Events between the cursor asked for and `oldestCursor` cannot be given any more." })
 export class EventGap {
   @Field(() => String, {
-    description: "`EPOCH_CHANGED`: the database was restored. `AHEAD`: the cursor lies after the head.",
+    description:
+      "`EPOCH_CHANGED`: the log was given a new epoch, as after a restore, or the cursor is of another database. `AHEAD`: the cursor lies after the head.",
   })
   reason!: string;
   @Field(() => Cursor) oldestCursor!: string;
