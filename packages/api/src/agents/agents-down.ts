@@ -1,8 +1,11 @@
 import type { Module } from "../engine/engine.js";
 import { resolveMany } from "../incidents/incident.service.js";
+import { type IncidentStatus, OPEN_STATUSES } from "../incidents/incident.state.js";
 import { type NewIncident, raiseMany } from "../incidents/raise.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { type Act, act } from "../kernel/command.js";
+import { resolveOver } from "../signals/over-incidents.js";
+import { AGENTS_SOURCE } from "../signals/sources.js";
 import type { Watch } from "./watch.js";
 
 export interface DownOptions {
@@ -17,7 +20,7 @@ export interface DownOptions {
 const MASS_COUNT = 5;
 const MASS_SHARE = 0.2;
 const MASS_KEY = "agents-down:mass";
-const SOURCE = "agents";
+/** The view `incident_causes` reads the agent from it. */
 const downKey = (agentId: string): string => `agent-down:${agentId}`;
 
 interface Named {
@@ -72,10 +75,10 @@ async function declareUp({ client }: Act, downAfterMs: number): Promise<Named[]>
 }
 
 async function signal(act: Act, downed: Named[], upped: Named[]): Promise<void> {
-  const { enrolled, down, mass, gone } = await overview(act);
+  const { enrolled, down, mass } = await overview(act);
   const isMass = down.length >= MASS_COUNT && down.length >= enrolled * MASS_SHARE;
   const massEnds = mass !== null && !isMass;
-  if (downed.length + upped.length + gone.length === 0 && !massEnds) return;
+  if (downed.length + upped.length === 0 && !massEnds) return;
 
   const single = isMass ? [] : massEnds ? down : downed;
   const raised = await raiseMany(act, isMass && !mass ? [massIncident(down, enrolled)] : single.map(downIncident));
@@ -88,41 +91,36 @@ async function signal(act: Act, downed: Named[], upped: Named[]): Promise<void> 
   for (const { id, name } of upped)
     act.emit({ type: "agent.up", summary: `Agent "${name}" is back`, incidentId: massId, payload: { agentId: id } });
 
-  await resolveOpen(act, upped, "The agent is back");
-  await resolveOpen(act, gone, "The agent was revoked");
-  if (isMass) await resolveOpen(act, down, "Many agents are down at once: they have one incident together");
-  if (massEnds) await resolveMany(act, [mass], "Fewer agents are down; those that are left have an incident each");
+  await resolveOver(act, await incidentsOf(act, upped, ["MERGED", ...OPEN_STATUSES]), "The agent is back");
+  if (isMass)
+    await resolveMany(
+      act,
+      await incidentsOf(act, down, OPEN_STATUSES),
+      "Many agents are down at once: they have one incident together",
+    );
+  if (massEnds) await resolveOver(act, [mass], "Fewer agents are down; those that are left have an incident each");
 }
 
-/** How things stand: agents that are down, the open incident of a mass loss, and revoked agents whose incident is open. */
-async function overview({
-  client,
-}: Act): Promise<{ enrolled: number; down: Named[]; mass: string | null; gone: Named[] }> {
+/** How things stand: agents that are down, and the open incident of a mass loss. */
+async function overview({ client }: Act): Promise<{ enrolled: number; down: Named[]; mass: string | null }> {
   const { rows } = await client.query(
     `SELECT (SELECT count(*)::int FROM agents WHERE revoked_at IS NULL) AS enrolled,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'name', name) ORDER BY name), '[]')
         FROM agents WHERE status = 'DOWN') AS down,
-       (SELECT id FROM incidents WHERE dedup_key = $1 AND status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')) AS mass,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name)), '[]') FROM agents a
-        JOIN incidents i ON i.dedup_key = 'agent-down:' || a.id AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
-        WHERE a.status = 'REVOKED') AS gone`,
+       (SELECT id FROM incidents WHERE dedup_key = $1 AND status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')) AS mass`,
     [MASS_KEY],
   );
   return rows[0];
 }
 
-async function resolveOpen(act: Act, agents: Named[], resolution: string): Promise<void> {
-  if (agents.length === 0) return;
-  const { rows } = await act.client.query<{ id: string }>(
-    "SELECT id FROM incidents WHERE dedup_key = ANY($1) AND status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')",
-    [agents.map(({ id }) => downKey(id))],
+/** The incidents that were raised because these agents were down; one that was merged still stands for its agent. */
+async function incidentsOf({ client }: Act, agents: Named[], statuses: readonly IncidentStatus[]): Promise<string[]> {
+  if (agents.length === 0) return [];
+  const { rows } = await client.query<{ id: string }>(
+    "SELECT id FROM incidents WHERE dedup_key = ANY($1) AND status = ANY($2)",
+    [agents.map(({ id }) => downKey(id)), statuses],
   );
-  if (rows.length > 0)
-    await resolveMany(
-      act,
-      rows.map(({ id }) => id),
-      resolution,
-    );
+  return rows.map(({ id }) => id);
 }
 
 const downIncident = ({ id, name }: Named): NewIncident => ({
@@ -131,7 +129,7 @@ const downIncident = ({ id, name }: Named): NewIncident => ({
   severity: "P2",
   category: "MONITORING",
   dedupKey: downKey(id),
-  source: SOURCE,
+  source: AGENTS_SOURCE,
   evidence: { agent: name, agentId: id },
 });
 
@@ -141,6 +139,6 @@ const massIncident = (down: Named[], enrolled: number): NewIncident => ({
   severity: "P1",
   category: "MONITORING",
   dedupKey: MASS_KEY,
-  source: SOURCE,
+  source: AGENTS_SOURCE,
   evidence: { count: down.length, enrolled, agents: down.slice(0, 50).map(({ name }) => name) },
 });

@@ -2,7 +2,8 @@ import type pg from "pg";
 import { resolveMany } from "../incidents/incident.service.js";
 import { type Raised, raiseMany } from "../incidents/raise.js";
 import type { Act } from "../kernel/command.js";
-import { PROBE_SOURCE, recoveryText, type SignalOutcome, toIncident } from "../signals/signal.js";
+import { overIncidents } from "../signals/over-incidents.js";
+import { recoveryText, type SignalOutcome, toIncident } from "../signals/signal.js";
 import type { Move } from "./move.js";
 
 /**
@@ -51,26 +52,25 @@ async function raise(act: Act, moves: Move[]): Promise<void> {
   act.send({ ...LINK, values: [...keyColumns(moves), raised.map(({ incident }: Raised) => incident.id)] });
 }
 
-/**
- * A cause is gone. Its incident is resolved when it was the last one: incidents may be merged, and then the one that is
- * left stands for the causes of all of them. One that a person raised and merged into is left to that person.
- */
+/** A cause is gone. Its incident is resolved when it was the last one. */
 async function recover(act: Act, moves: Move[]): Promise<void> {
   if (moves.length === 0) return;
   const incidentIds = await releaseIncidents(act.client, moves);
+  if (incidentIds.size === 0) return;
+  const over = await overIncidents(act.client, [...new Set(incidentIds.values())]);
   const texts = new Map<string, string[]>();
-  const over = new Set(await overIncidents(act.client, [...new Set(incidentIds.values())]));
   for (const move of moves) {
-    const target = incidentIds.get(slotKey(move));
-    const resolvable = target && over.delete(target);
+    const raised = incidentIds.get(slotKey(move));
+    const target = raised && over.get(raised);
+    if (!target) continue;
     const text = recoveryText(move.probe.name, move.transition.reason);
-    if (resolvable) texts.set(text, [...(texts.get(text) ?? []), target]);
+    texts.set(text, [...(texts.get(text) ?? []), target]);
   }
   // One statement per probe and reason, not per incident.
   for (const [text, ids] of texts) await resolveMany(act, ids, text);
 }
 
-/** Takes the incidents off the states. @returns by slot the open incident that stands for it */
+/** Takes the incidents off the states. @returns by slot the incident it raised */
 async function releaseIncidents(client: pg.PoolClient, moves: Move[]): Promise<Map<string, string>> {
   const { rows } = await client.query(
     `WITH held AS (
@@ -80,23 +80,10 @@ async function releaseIncidents(client: pg.PoolClient, moves: Move[]): Promise<M
      released AS (
        UPDATE probe_state s SET incident_id = NULL FROM held
        WHERE s.agent_id = held.agent_id AND s.probe_id = held.probe_id AND s.item = held.item)
-     SELECT held.agent_id, held.probe_id, held.item, coalesce(i.merged_into_id, i.id) AS incident_id
-     FROM held JOIN incidents i ON i.id = held.incident_id`,
+     SELECT * FROM held`,
     keyColumns(moves),
   );
   return new Map(rows.map((row) => [`${row.agent_id} ${row.probe_id} ${row.item}`, row.incident_id]));
-}
-
-/** Those of these incidents that probes raised, that are open, and that no state stands behind any more. */
-async function overIncidents(client: pg.PoolClient, ids: string[]): Promise<string[]> {
-  const { rows } = await client.query<{ id: string }>(
-    `SELECT i.id FROM incidents i
-     WHERE i.id = ANY($1::uuid[]) AND i.source = $2 AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
-       AND NOT EXISTS (SELECT FROM probe_state s WHERE s.incident_id = i.id)
-       AND NOT EXISTS (SELECT FROM incidents m JOIN probe_state s ON s.incident_id = m.id WHERE m.merged_into_id = i.id)`,
-    [ids, PROBE_SOURCE],
-  );
-  return rows.map((row) => row.id);
 }
 
 async function tellFlapping({ client, emit }: Act, moves: Move[]): Promise<void> {

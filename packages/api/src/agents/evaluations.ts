@@ -1,4 +1,4 @@
-import { OUTCOME_STATUSES, type ReceivedBatch } from "@poppo-ops/plugins/wire";
+import { OUTCOME_STATUSES, type OutcomeStatus, type ReceivedBatch } from "@poppo-ops/plugins/wire";
 import { evaluate } from "../signals/evaluate.js";
 import type { Admitted } from "./admit.js";
 import type { AgentSession } from "./agent-session.js";
@@ -20,6 +20,8 @@ const LATE_MS = 60_000;
 const REFRESH_MS = 1000;
 /** How often the items of a probe are searched for some that are gone. */
 const SWEEP_MS = 1000;
+/** Of a whole run: the engine did not answer, the disks could not be read. What such a run does not mention may be there. */
+const SAW_NOTHING: readonly OutcomeStatus[] = ["UNKNOWN", "TIMEOUT", "INTERRUPTED"];
 const GONE: SlotOutcome = {
   status: "NOT_APPLICABLE",
   summary: "the probe no longer reports it",
@@ -105,10 +107,13 @@ export class Evaluations {
     if (transition) this.moves.push({ session, probe, slot, outcome, transition });
   }
 
-  /** An item that its probe has not mentioned for long, though it mentions others, is gone. */
+  /** An item that its probe has not mentioned for long, though it saw others all that time, is gone. */
   private sweep({ session, probe, slots }: Unswept): void {
     if (slots.byItem.size === 1) return;
     const oldest = this.now - reportingDeadlineMs(probe);
+    const whole = slots.byItem.get("");
+    const run = whole && (whole.next ?? whole.state);
+    if (run && run.lastAt >= oldest && SAW_NOTHING.includes(run.status)) return;
     for (const slot of slots.byItem.values()) {
       const state = slot.next ?? slot.state;
       if (state && state.lastAt < oldest && state.status !== "NOT_APPLICABLE")

@@ -257,6 +257,17 @@ test("an item that its probe no longer mentions is gone, and so is its problem",
   ]);
 });
 
+test("while a probe sees nothing at all, what it saw before is not gone", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on, { interval: "1s", retryInterval: "1s", timeout: "100ms" });
+  const { probeId, now } = spool;
+  await spool.send(1, [
+    result(probeId, "CRIT", now - 30_000, { item: "web" }),
+    result(probeId, "UNKNOWN", now - 2000, { summary: "the engine does not answer" }),
+  ]);
+  expect(await incidents(on)).toMatchObject([{ status: "TRIGGERED" }]);
+});
+
 test("without a session results are refused, also over HTTP", async () => {
   await using on = await testServer();
   const probeId = await testProbe(on);

@@ -1,8 +1,9 @@
 import type { Module } from "../engine/engine.js";
-import { resolveMany } from "../incidents/incident.service.js";
 import { raiseMany } from "../incidents/raise.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { type Act, act } from "../kernel/command.js";
+import { resolveOver } from "../signals/over-incidents.js";
+import { AGENTS_SOURCE } from "../signals/sources.js";
 import type { Watch } from "./watch.js";
 
 /** `reportingDeadlineMs` in SQL. Milliseconds. */
@@ -53,7 +54,7 @@ async function findMissing(act: Act, watchedMs: number): Promise<number> {
       category: "MONITORING",
       serviceId,
       dedupKey: `missing:${probeId}:${agentId}`,
-      source: "agents",
+      source: AGENTS_SOURCE,
       evidence: { agent, agentId, probe, probeId, kind, lastAt },
     })),
   );
@@ -79,8 +80,8 @@ async function findReturned(act: Act): Promise<number> {
   const keys = [rows.map((row) => row.agent_id), rows.map((row) => row.probe_id)];
   await mark(act, keys, true);
   const incidentIds = (fresh: boolean) => rows.filter((row) => row.fresh === fresh).map((row) => row.incident_id);
-  if (rows.some((row) => row.fresh)) await resolveMany(act, incidentIds(true), "It reports again");
-  if (rows.some((row) => !row.fresh)) await resolveMany(act, incidentIds(false), "It is no longer expected to report");
+  await resolveOver(act, incidentIds(true), "It reports again");
+  await resolveOver(act, incidentIds(false), "It is no longer expected to report");
   return rows.length;
 }
 

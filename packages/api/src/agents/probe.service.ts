@@ -5,7 +5,9 @@ import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { duration } from "../kernel/durations.js";
 import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
+import { resolveOver } from "../signals/over-incidents.js";
 import { agents } from "./agent.table.js";
+import { incidentsBehind } from "./incidents-behind.js";
 import { issueCommand } from "./issue-command.js";
 import { type ProbeRow, probes } from "./probe.table.js";
 import { selects } from "./probe-catalogue.js";
@@ -17,7 +19,6 @@ import {
   manifestOf,
   mergeRules,
 } from "./probe-settings.js";
-import { resolveIncidentsOf } from "./resolve-incidents-of.js";
 
 const DAY = 86_400_000;
 const object = z.record(z.string(), z.unknown());
@@ -112,7 +113,10 @@ export const updateProbe = command({
       .where(eq(probes.id, id))
       .returning()
       .catch(refuseConflict(given.name ?? before.name, given.serviceId));
-    if (given.enabled === false) await resolveIncidentsOf(act, "probe_id", id, `${probe!.name} was switched off`);
+    if (given.enabled === false || given.agentSelector) {
+      const reason = probe!.enabled ? "is no longer assigned to the agent" : "was switched off";
+      await resolveOver(act, await incidentsBehind(act, "probe_id", id), `${probe!.name} ${reason}`);
+    }
     tell(act, "probe.updated", `Probe "${probe!.name}" was changed`, probe!);
     return { probe: probe! };
   },
@@ -124,8 +128,9 @@ export const deleteProbe = command({
   async run(act, { id }) {
     const [probe] = await act.db.select().from(probes).where(eq(probes.id, id)).for("update");
     if (!probe) throw notFound(id);
-    await resolveIncidentsOf(act, "probe_id", id, `${probe.name} was deleted`);
+    const behind = await incidentsBehind(act, "probe_id", id);
     await act.db.delete(probes).where(eq(probes.id, id));
+    await resolveOver(act, behind, `${probe.name} was deleted`);
     tell(act, "probe.deleted", `Probe "${probe.name}" was deleted`, probe);
     return { deletedId: id };
   },

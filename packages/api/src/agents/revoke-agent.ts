@@ -3,8 +3,9 @@ import { z } from "zod";
 import type { Db } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 import { command } from "../kernel/command.js";
+import { resolveOver } from "../signals/over-incidents.js";
 import { agentSessions, agents } from "./agent.table.js";
-import { resolveIncidentsOf } from "./resolve-incidents-of.js";
+import { incidentsBehind } from "./incidents-behind.js";
 
 /** Ends an agent for good: its sockets close within a second, its name is free again. Revoking twice changes nothing. */
 export const revokeAgent = command({
@@ -20,7 +21,7 @@ export const revokeAgent = command({
       .where(and(eq(agents.id, id), isNull(agents.revokedAt)))
       .returning();
     if (!agent) return { agent: await revokedBefore(db, id) };
-    await resolveIncidentsOf(act, "agent_id", id, `Agent ${agent.name} was revoked`);
+    await resolveOver(act, await incidentsBehind(act, "agent_id", id), `Agent ${agent.name} was revoked`);
     emit({
       type: "agent.revoked",
       summary: `Agent "${agent.name}" was revoked${reason ? `: ${reason}` : ""}`,

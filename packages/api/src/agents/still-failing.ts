@@ -21,7 +21,8 @@ export const stillFailing = (app: App, everyMs: number): Module => ({
       const { rows } = await tools.client.query(
         `SELECT s.agent_id, s.probe_id, s.item, s.status, s.summary, s.metrics, s.evidence, a.name AS agent,
            p.name, p.kind, p.severity, p.category, p.service_id AS "serviceId"
-         FROM probe_state s JOIN incidents i ON i.id = s.incident_id AND i.status = 'RESOLVED'
+         FROM probe_state s JOIN incidents raised ON raised.id = s.incident_id
+         JOIN incidents i ON i.id = coalesce(raised.merged_into_id, raised.id) AND i.status = 'RESOLVED'
          JOIN probes p ON p.id = s.probe_id JOIN agents a ON a.id = s.agent_id
          WHERE s.incident_id IS NOT NULL AND p.rules -> 'raiseOn' ? s.status AND a.revoked_at IS NULL
            AND s.last_at > i.resolved_at

@@ -200,6 +200,20 @@ describe("what people do", () => {
     });
   });
 
+  test("a severity that is over does not come back with a merge", async () => {
+    const into = await givenIncident(app, "TRIGGERED", { severity: "P3" });
+    const old = await givenIncident(app, "RESOLVED", { severity: "P0" });
+    const { incident } = await service.mergeIncidents(app.as("RESPONDER"), { intoId: into.id, fromIds: [old.id] });
+    expect(incident).toMatchObject({ severity: "P3", peakSeverity: "P0" });
+  });
+
+  test("who follows into another incident by a merge says so too", async () => {
+    const [child, middle, top] = await Promise.all([1, 2, 3].map(() => givenIncident(app, "TRIGGERED")));
+    await service.mergeIncidents(app.as("RESPONDER"), { intoId: middle!.id, fromIds: [child!.id] });
+    await service.mergeIncidents(app.as("RESPONDER"), { intoId: top!.id, fromIds: [middle!.id] });
+    expect((await eventsOf(child!.id)).at(-1)).toMatchObject({ type: "incident.merged", payload: { intoId: top!.id } });
+  });
+
   test("a merge that is refused changes nothing", async () => {
     const into = await givenIncident(app, "TRIGGERED");
     const open = await givenIncident(app, "TRIGGERED");

@@ -198,19 +198,25 @@ export const mergeIncidents = command({
     if (TRANSITIONS.edit[into.status] === "REFUSED") throw refused(into, "edit", "intoId");
     const from = rows.filter((row) => row.id !== intoId);
     const merged = { mergedIntoId: intoId, snoozedUntil: null };
-    const { refusals } = await changeMany(act, fromIds, "merge", merged, "fromIds", (incident) =>
+    const tellMerged = (incident: IncidentRow) =>
       act.emit({
         type: "incident.merged",
         summary: `Merged into #${into.number}`,
         ...about(incident),
         payload: { intoId },
-      }),
-    );
+      });
+    const { refusals } = await changeMany(act, fromIds, "merge", merged, "fromIds", tellMerged);
     if (refusals[0]) throw refusals[0];
-    // What had been merged into one of them follows, so that every merged incident points at an open one.
-    await act.db.update(incidents).set({ mergedIntoId: intoId }).where(inArray(incidents.mergedIntoId, fromIds));
-    // What was P0 a moment ago does not become P2 by being found in better company.
-    const severity = [into, ...from].map((row) => row.severity).sort()[0]!;
+    // What had been merged into one of them follows, so that every merged incident points at one that is not.
+    const followers = await act.db
+      .update(incidents)
+      .set({ mergedIntoId: intoId, updatedAt: act.now })
+      .where(inArray(incidents.mergedIntoId, fromIds))
+      .returning();
+    for (const follower of followers) tellMerged(follower);
+    // What is P0 does not become P2 by being found in better company; what was P0 last month does not page again.
+    const standing = [into, ...from.filter((row) => row.status !== "RESOLVED")];
+    const severity = standing.map((row) => row.severity).sort()[0]!;
     const incident = await change(act, intoId, "edit", {
       duplicateCount: sql`${incidents.duplicateCount} + ${from.reduce((sum, row) => sum + row.duplicateCount + 1, 0)}`,
       severity,

@@ -4,9 +4,7 @@ import type { Alert, AlertPayload } from "./alertmanager.payload.js";
 import { cut, cutTexts } from "./cut.js";
 import type { IntegrationRow } from "./integration.table.js";
 import { severityFrom } from "./severity-map.js";
-
-/** How the `source` of incidents from Alertmanager begins; the name of the integration follows. */
-export const ALERTMANAGER_SOURCE = "alertmanager:";
+import { ALERTMANAGER_SOURCE } from "./sources.js";
 
 /** What an alert is taken for: the settings of its integration, and the catalogue. */
 export interface AlertOrigin {

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Statement } from "../db/database.js";
-import { ALERTMANAGER_SOURCE, type AlertOrigin } from "./alertmanager.incident.js";
+import type { AlertOrigin } from "./alertmanager.incident.js";
 
 export type ReceivingIntegration = AlertOrigin["integration"] & { stale: boolean };
 
@@ -67,7 +67,7 @@ export interface EndedAlert {
 
 /**
  * Forgets what fires no more. An alert that began again after this end goes on: the end was overtaken.
- * @returns those forgotten, each with the incident that stands for it; a merged one's is what it was merged into
+ * @returns those forgotten, each with the incident it raised
  */
 export async function releaseFiring(
   client: pg.PoolClient,
@@ -75,14 +75,11 @@ export async function releaseFiring(
 ): Promise<{ integrationId: string; fingerprint: string; incidentId: string }[]> {
   const { rows } = await client.query({
     name: "release_firing",
-    text: `WITH released AS (
-       DELETE FROM firing_alerts f
-       USING unnest($1::uuid[], $2::text[], $3::timestamptz[]) g(integration_id, fingerprint, ends_at)
-       WHERE f.integration_id = g.integration_id AND f.fingerprint = g.fingerprint
-         AND f.starts_at <= coalesce(g.ends_at, 'infinity')
-       RETURNING f.*)
-     SELECT r.integration_id AS "integrationId", r.fingerprint, coalesce(i.merged_into_id, i.id) AS "incidentId"
-     FROM released r JOIN incidents i ON i.id = r.incident_id`,
+    text: `DELETE FROM firing_alerts f
+     USING unnest($1::uuid[], $2::text[], $3::timestamptz[]) g(integration_id, fingerprint, ends_at)
+     WHERE f.integration_id = g.integration_id AND f.fingerprint = g.fingerprint
+       AND f.starts_at <= coalesce(g.ends_at, 'infinity')
+     RETURNING f.integration_id AS "integrationId", f.fingerprint, f.incident_id AS "incidentId"`,
     values: [
       ended.map((alert) => alert.integrationId),
       ended.map((alert) => alert.fingerprint),
@@ -90,28 +87,4 @@ export async function releaseFiring(
     ],
   });
   return rows;
-}
-
-/**
- * Those of these incidents that Alertmanager raised, that are open, and that no firing alert stands behind any more: one
- * that others were merged into stands for the alerts of all of them. What a person raised is left to that person.
- */
-export async function overIncidents(client: pg.PoolClient, ids: string[]): Promise<string[]> {
-  // Two integrations may end the last two alerts of one incident at once: the second to lock it sees what the first did.
-  const lock = client.query({
-    name: "lock_incidents",
-    text: "SELECT FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
-    values: [ids],
-  });
-  const over = client.query<{ id: string }>({
-    name: "over_incidents",
-    text: `SELECT i.id FROM incidents i
-     WHERE i.id = ANY($1::uuid[]) AND starts_with(i.source, $2) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
-       AND NOT EXISTS (SELECT FROM firing_alerts f WHERE f.incident_id = i.id)
-       AND NOT EXISTS (
-         SELECT FROM incidents m JOIN firing_alerts f ON f.incident_id = m.id WHERE m.merged_into_id = i.id)`,
-    values: [ids, ALERTMANAGER_SOURCE],
-  });
-  const [, { rows }] = await Promise.all([lock, over]);
-  return rows.map((row) => row.id);
 }

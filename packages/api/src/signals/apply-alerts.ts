@@ -9,11 +9,11 @@ import {
   keepFiring,
   lockServices,
   noteReceived,
-  overIncidents,
   type ReceivingIntegration,
   releaseFiring,
 } from "./alertmanager.store.js";
 import { unknownKey } from "./integration-key.js";
+import { overIncidents } from "./over-incidents.js";
 
 /** What came in one request. */
 export interface Delivery {
@@ -130,13 +130,13 @@ async function end(act: Act, entries: Entry[]): Promise<void> {
   if (entries.length === 0) return;
   const released = await releaseFiring(act.client, latestEnds(entries));
   const incidentIds = new Map(released.map((row) => [`${row.integrationId} ${row.fingerprint}`, row.incidentId]));
-  const over = new Set(released.length > 0 ? await overIncidents(act.client, [...new Set(incidentIds.values())]) : []);
+  const over = released.length > 0 ? await overIncidents(act.client, [...new Set(incidentIds.values())]) : new Map();
   for (const { receipt, key } of entries) {
     receipt[over.has(incidentIds.get(key) ?? "") ? "resolved" : "ignored"]++;
     // It ended once, however often that is said.
     incidentIds.delete(key);
   }
-  if (over.size > 0) await resolveMany(act, [...over], "Alertmanager reports that it is resolved");
+  if (over.size > 0) await resolveMany(act, [...new Set(over.values())], "Alertmanager reports that it is resolved");
 }
 
 /** Of what says the same thing twice, the end that is latest; one without a time is later than all. */

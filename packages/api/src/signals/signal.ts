@@ -1,9 +1,7 @@
 import type { Metrics, OutcomeStatus } from "@poppo-ops/plugins/wire";
 import type { NewIncident } from "../incidents/raise.js";
 import { type IncidentCategory, SEVERITIES, type Severity } from "../kernel/vocabulary.js";
-
-/** The `source` of incidents that probes raise. */
-export const PROBE_SOURCE = "probe";
+import { PROBE_SOURCE } from "./sources.js";
 
 /** What a signal needs to know of where it comes from. */
 export interface SignalOrigin {
