@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, json, type Labels, moment } from "../db/columns.js";
+import { incidents } from "../incidents/incident.table.js";
 
 /** ONLINE has a session · OFFLINE has none yet within its grace · DOWN has been silent for too long · REVOKED for good. */
 export const AGENT_STATUSES = ["ONLINE", "OFFLINE", "DOWN", "REVOKED"] as const;
@@ -18,10 +19,14 @@ export const agents = pgTable(
     enrolledAt: moment("enrolled_at").notNull().defaultNow(),
     connectedAt: moment("connected_at"),
     revokedAt: moment("revoked_at"),
+    /** While it is DOWN: when it was last heard of, and the incident that was raised for that. */
+    downSince: moment("down_since"),
+    downIncidentId: uuid("down_incident_id").references(() => incidents.id),
   },
   (t) => [
     uniqueIndex("agents_name").on(t.name).where(sql`${t.revokedAt} is null`),
     index("agents_status").on(t.status),
+    index("agents_down_incident").on(t.downIncidentId).where(sql`${t.status} = 'DOWN'`),
   ],
 );
 export type AgentRow = typeof agents.$inferSelect;

@@ -1,10 +1,14 @@
 import { expect, test } from "vitest";
-import type { App } from "../kernel/app.js";
+import { mergeIncidents, raiseIncident } from "../incidents/incident.service.js";
+import { raiseMany } from "../incidents/raise.js";
+import { type App, systemScope } from "../kernel/app.js";
 import { systemClock } from "../kernel/clock.js";
+import { act } from "../kernel/command.js";
 import { type TestApp, testApp } from "../kernel/testing/test-app.js";
 import { agentsDown } from "./agents-down.js";
+import { deleteProbe } from "./probe.service.js";
 import { revokeAgent } from "./revoke-agent.js";
-import { givenAgents, hearOf } from "./testing/given.js";
+import { givenAgents, givenProbe, givenState, hearOf } from "./testing/given.js";
 import { sql } from "./testing/sql.js";
 import { watchedFor } from "./testing/watched-for.js";
 import { Watch } from "./watch.js";
@@ -125,6 +129,54 @@ test("a loss that grows becomes one incident, and one that shrinks leaves an inc
   await hearOf(app, ids);
   await module.step();
   expect(await open(app)).toEqual([]);
+});
+
+test("a later loss of another kind is not hidden by the incident of an earlier one", async () => {
+  await using app = await testApp();
+  const ids = await givenAgents(app, numbered(20));
+  const module = replica(app);
+  await hearOf(app, ids.slice(0, 5), 3_600_000);
+  await module.step();
+  await hearOf(app, ids.slice(5, 6), DOWN_MS * 2);
+  await module.step();
+  expect((await open(app)).map((row) => row.title)).toEqual(["5 of 20 agents are down", "Agent a5 is down"]);
+});
+
+test("what was merged into the incident of a common loss does not end it, nor is it split for that again and again", async () => {
+  await using app = await testApp();
+  const ids = await givenAgents(app, numbered(10), { silentMs: DOWN_MS * 2 });
+  const module = replica(app);
+  await module.step();
+  const [{ id: massId }] = (await sql({ app }, "SELECT id FROM incidents")) as [{ id: string }];
+  const probeId = await givenProbe(app, { agentSelector: { name: "a0" } });
+  const [raised] = await act(systemScope(app), (tools) =>
+    raiseMany(tools, [{ title: "http", severity: "P2", source: "probe" }]),
+  );
+  await givenState(app, { agentId: ids[0]!, probeId, status: "CRIT", incidentId: raised!.incident.id });
+  await mergeIncidents(app.as("RESPONDER"), { intoId: massId, fromIds: [raised!.incident.id] });
+  await hearOf(app, ids.slice(0, 9));
+  await module.step();
+  await module.step();
+  expect((await open(app)).map((row) => row.title)).toEqual(["10 of 10 agents are down", "Agent a9 is down", "http"]);
+  expect(await sql({ app }, "SELECT duplicate_count FROM incidents WHERE title = 'Agent a9 is down'")).toEqual([
+    { duplicate_count: 0 },
+  ]);
+  await deleteProbe(app.as("ADMIN"), { id: probeId });
+  expect((await open(app)).map((row) => row.title)).toEqual(["Agent a9 is down", "http"]);
+});
+
+test("a common loss that a person merged into another incident still leaves one for each that stays down", async () => {
+  await using app = await testApp();
+  const ids = await givenAgents(app, numbered(10), { silentMs: DOWN_MS * 2 });
+  const module = replica(app);
+  await module.step();
+  const { incident } = await raiseIncident(app.as("RESPONDER"), { title: "the network", severity: "P1" });
+  const [{ id: massId }] = (await sql({ app }, "SELECT id FROM incidents ORDER BY number LIMIT 1")) as [{ id: string }];
+  await mergeIncidents(app.as("RESPONDER"), { intoId: incident.id, fromIds: [massId] });
+  await hearOf(app, ids.slice(0, 8));
+  await module.step();
+  const titles = (await open(app)).map((row) => row.title);
+  expect(titles).toEqual(["10 of 10 agents are down", "Agent a8 is down", "Agent a9 is down", "the network"]);
 });
 
 test("revoking agents resolves what their silence raised", async () => {

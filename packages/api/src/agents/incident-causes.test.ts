@@ -42,7 +42,7 @@ test("what was merged and resolved by a person while one of its causes still fai
   const [one, two] = await twoProblems(app);
   await merge(app, one.incidentId, two.incidentId);
   await resolveIncident(app.as("RESPONDER"), { id: two.incidentId });
-  await sql({ app }, "UPDATE incidents SET resolved_at = now() - interval '61 s' WHERE id = $1", [two.incidentId]);
+  await sql({ app }, "UPDATE incidents SET resolved_at = now() - interval '1 hour' WHERE id = $1", [two.incidentId]);
   await sql({ app }, "DELETE FROM probe_state WHERE probe_id = $1", [two.probeId]);
   await stillFailing(app, 1000).step();
   expect(await open(app)).toEqual(["one on host-a: seen"]);

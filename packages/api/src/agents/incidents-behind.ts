@@ -9,8 +9,7 @@ export async function incidentsBehind({ client }: Act, column: "probe_id" | "age
   await client.query(`SELECT FROM probe_state WHERE ${column} = $1 FOR UPDATE`, [id]);
   const { rows } = await client.query<{ incident_id: string }>(
     `SELECT incident_id FROM probe_state WHERE ${column} = $1 AND incident_id IS NOT NULL
-     UNION SELECT incident_id FROM missing_results WHERE ${column} = $1
-     UNION SELECT id FROM incidents WHERE dedup_key = 'agent-down:' || $1 AND status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED', 'MERGED')`,
+     UNION SELECT incident_id FROM missing_results WHERE ${column} = $1`,
     [id],
   );
   return rows.map((row) => row.incident_id);

@@ -79,5 +79,9 @@ export const missingResults = pgTable(
     since: moment("since").notNull(),
     incidentId: uuid("incident_id").references(() => incidents.id),
   },
-  (t) => [primaryKey({ columns: [t.agentId, t.probeId] }), index("missing_results_probe").on(t.probeId)],
+  (t) => [
+    primaryKey({ columns: [t.agentId, t.probeId] }),
+    index("missing_results_probe").on(t.probeId),
+    index("missing_results_incident").on(t.incidentId),
+  ],
 );

@@ -21,7 +21,11 @@ export const revokeAgent = command({
       .where(and(eq(agents.id, id), isNull(agents.revokedAt)))
       .returning();
     if (!agent) return { agent: await revokedBefore(db, id) };
-    await resolveOver(act, await incidentsBehind(act, "agent_id", id), `Agent ${agent.name} was revoked`);
+    const behind = [
+      ...(await incidentsBehind(act, "agent_id", id)),
+      ...(agent.downIncidentId ? [agent.downIncidentId] : []),
+    ];
+    await resolveOver(act, behind, `Agent ${agent.name} was revoked`);
     emit({
       type: "agent.revoked",
       summary: `Agent "${agent.name}" was revoked${reason ? `: ${reason}` : ""}`,

@@ -57,6 +57,7 @@ export const remediationRuns = pgTable(
   },
   (t) => [
     index("remediation_runs_incident").on(t.incidentId),
+    index("remediation_runs_probe").on(t.probeId),
     index("remediation_runs_requested").on(t.requestedAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
     index("remediation_runs_target").on(t.agentId, t.target, t.requestedAt.desc().nullsFirst()),
     index("remediation_runs_live").on(t.status).where(sql`${t.finishedAt} is null`),
