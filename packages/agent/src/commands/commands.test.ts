@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Remediation, RemediationContext, Risk } from "@poppo-ops/plugins";
 import type { CommandPayload, OutputChunk } from "@poppo-ops/plugins/wire";
@@ -10,7 +10,7 @@ import { newId } from "../ids.js";
 import { Outputs } from "../output/outputs.js";
 import { listProcesses } from "../processes/proc.js";
 import { Scheduler } from "../scheduler/scheduler.js";
-import { temporaryFolder } from "../testing/temporary-folder.js";
+import { temporaryFolder, tinyDisk } from "../testing/temporary-folder.js";
 import { Commands } from "./commands.js";
 import { Journal } from "./journal.js";
 import { type Report, Reporter } from "./reporter.js";
@@ -38,7 +38,7 @@ function remediationOf(run: Run, risk: Risk): Remediation {
 }
 
 /** The commands of an agent with one remediation, and a server that records what is reported. */
-function setUp({ run = shell, risk = "R1" as Risk } = {}) {
+function setUp({ run = shell, risk = "R1" as Risk, journalDir = undefined as string | undefined } = {}) {
   const { path: folder, [Symbol.dispose]: removeFolder } = temporaryFolder();
   const keys = generateKeyPairSync("ed25519");
   const ran: unknown[] = [];
@@ -61,7 +61,7 @@ function setUp({ run = shell, risk = "R1" as Risk } = {}) {
     redact: (text: string) => text.replaceAll("hunter2", "[redacted]"),
     warn() {},
   };
-  const journal = new Journal(folder);
+  const journal = new Journal(journalDir ?? folder);
   const outputs = new Outputs({
     ...{ ...shared, dir: join(folder, "output") },
     async send(batch) {
@@ -285,6 +285,25 @@ describe("a command is refused, and nothing runs,", () => {
     const stale = command({ fencingToken: 8 });
     await commands.receive(stale);
     expect((await settled(stale.id)).summary).toBe('fencing: token 8 for "test/it" is stale; 9 was seen already');
+  });
+
+  test.for<[string, Partial<CommandPayload>, string]>([
+    ["while the disk is full", {}, "journal: the start cannot be recorded (ENOSPC"],
+    ["by another rule while the disk is full", { target: "test/other" }, "target: test.it would touch"],
+  ])("%s, at every delivery; the agent can stop", async ([_, changes, summary], { skip }) => {
+    using folder = temporaryFolder();
+    using disk = tinyDisk(folder.path, "64k");
+    if (!disk) return skip("needs permission to mount a tmpfs");
+    const { commands, command, settled, endOf, reports, ran } = setUp({ journalDir: disk.path });
+    expect(() => writeFileSync(join(disk.path, "filler"), Buffer.alloc(2 ** 17))).toThrow("ENOSPC");
+    const signed = command(changes);
+    await commands.receive(signed);
+    expect(await settled(signed.id)).toMatchObject({ end: "REFUSED", summary: expect.stringContaining(summary) });
+    await commands.receive(signed);
+    await vi.waitFor(() => expect(endOf(signed.id)).toHaveLength(2));
+    expect(reports.map(({ end }) => end)).toEqual(["REFUSED", "REFUSED"]);
+    expect(ran).toEqual([]);
+    await commands.stop();
   });
 });
 

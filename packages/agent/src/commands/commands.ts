@@ -145,9 +145,14 @@ export class Commands {
     }
   }
 
-  #refuse(payload: CommandPayload, summary: string): End {
-    const { id, fencingToken } = payload;
-    if (!this.options.journal.find(id)) this.options.journal.markStarted({ id, fencingToken, bootId: bootId() });
+  /** A refusal the disk does not take is reported all the same: nothing has run, so a second delivery does no harm. */
+  #refuse({ id, fencingToken }: CommandPayload, summary: string): End {
+    const { journal, warn } = this.options;
+    try {
+      if (!journal.find(id)) journal.markStarted({ id, fencingToken, bootId: bootId() });
+    } catch (error) {
+      warn(`cannot record that command ${id} was refused: ${error}`);
+    }
     return { end: "REFUSED", summary };
   }
 
