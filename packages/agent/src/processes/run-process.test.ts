@@ -35,6 +35,15 @@ test("a program has not begun while its group is being recorded, and does not be
   expect(existsSync(never)).toBe(false);
 });
 
+test("a program that is stopped while it is being started does not begin", async () => {
+  using folder = temporaryFolder();
+  const abort = new AbortController();
+  const running = runProcess({ ...options(["touch", join(folder.path, "ran")]), signal: abort.signal });
+  abort.abort(new Error("cancelled"));
+  await expect(running).rejects.toThrow("cancelled");
+  expect(existsSync(join(folder.path, "ran"))).toBe(false);
+});
+
 test("arguments reach a program as they stand, and its input is empty", async () => {
   let output = "";
   const { exitCode } = await runProcess({

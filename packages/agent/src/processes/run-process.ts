@@ -39,6 +39,12 @@ export async function runProcess(options: RunProcessOptions): Promise<{ exitCode
   const group = groupOf(child.pid as number);
   const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const closed = once(child, "close").then(() => {});
+  if (signal.aborted) {
+    // Stopped while it was being started: behind a gate that stays shut, the shell ends by itself.
+    child.stdin?.destroy();
+    await exited;
+    throw signal.reason;
+  }
   try {
     options.onStart(group);
   } catch (cause) {
