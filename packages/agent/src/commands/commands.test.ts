@@ -307,6 +307,22 @@ describe("a command is refused, and nothing runs,", () => {
   });
 });
 
+test("a command that arrives while the agent stops is neither run nor refused: the server delivers it again", async () => {
+  const { commands, command, settled, journal, reports, chunks, ran } = setUp();
+  const running = command({ input: { script: `trap "" INT; echo ready; while :; do sleep 0.01; done` } });
+  void commands.receive(running);
+  await vi.waitFor(() => expect(chunks).toHaveLength(1));
+  const stopping = commands.stop();
+  const late = command({ fencingToken: 6, target: "test/it" });
+  await commands.receive(late);
+  await commands.receive(command({}, generateKeyPairSync("ed25519").privateKey));
+  await stopping;
+  expect(await settled(running.id)).toMatchObject({ end: "INTERRUPTED", survivors: [] });
+  expect(ran).toHaveLength(1);
+  expect(journal.find(late.id)).toBeUndefined();
+  expect(new Set(reports.map(({ commandId }) => commandId))).toEqual(new Set([running.id]));
+});
+
 test("a command cut off by a crash ends INTERRUPTED once, its processes are stopped, and it does not run again", async () => {
   const crashed = setUp();
   const signed = crashed.command({

@@ -49,6 +49,7 @@ export class Commands {
   /** The probe each finished remediation is verified by, until the server cancels the watch. */
   #watches = new Map<string, string>();
   #cancelLease: (() => void) | undefined;
+  #stopping = false;
   #graces: Graces;
 
   constructor(private readonly options: CommandsOptions) {
@@ -60,8 +61,12 @@ export class Commands {
     await Promise.all(this.options.journal.unfinished().map((entry) => this.#interrupt(entry)));
   }
 
-  /** Takes a command from the session; resolves when it has ended. Never rejects. */
+  /**
+   * Takes a command from the session; resolves when it has ended. While this stops, it takes none: what is not reported
+   * is delivered again. Never rejects.
+   */
   async receive(signed: SignedCommand): Promise<void> {
+    if (this.#stopping) return;
     const { agentId, journal, reporter, serverKey, warn } = this.options;
     const payload = openCommand(signed, serverKey);
     const refusal = typeof payload === "string" ? payload : wrongAgent(payload, agentId);
@@ -97,6 +102,7 @@ export class Commands {
 
   /** Stops everything under way; resolves when every end is recorded. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     this.connected();
     this.#abortAll(new Stopped("INTERRUPTED", "the agent was stopped"));
     await Promise.all([...this.#runs.values()].map(({ done }) => done));
