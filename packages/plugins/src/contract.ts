@@ -37,8 +37,10 @@ export const notApplicable = outcome("NOT_APPLICABLE");
 export interface ProbeContext {
   /** Aborts at the probe's timeout and when the agent stops. */
   signal: AbortSignal;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970; may jump. For durations and rates there is `monotonic`. */
   now(): number;
+  /** Milliseconds that never jump, from an arbitrary start that differs after every start of the agent. */
+  monotonic(): number;
   /** What this probe kept from its last run (counters for rates); plain JSON, held in the agent's memory. */
   memory: Map<string, unknown>;
 }
@@ -61,7 +63,10 @@ export interface Probe<Config extends z.ZodType = z.ZodType> extends ProbeManife
 export interface RemediationContext {
   /** Aborts when the run is cancelled or times out. Child processes must end with it. */
   signal: AbortSignal;
+  /** As in `ProbeContext`. */
   now(): number;
+  /** As in `ProbeContext`. */
+  monotonic(): number;
   /** A line of live output, already free of secrets. */
   output(text: string, stream?: "stdout" | "stderr"): void;
   /** Runs `argv` in its own process group, streams its output, and stops it INT → TERM → KILL on abort. */

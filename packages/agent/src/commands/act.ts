@@ -56,6 +56,7 @@ function contextFor(options: ActOptions, groups: ProcessGroup[], processes: Set<
   return {
     signal: abort.signal,
     now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
     output: (text, stream = "stdout") => output.write(stream, text.endsWith("\n") ? text : `${text}\n`),
     exec(argv, { cwd, env } = {}) {
       const running = runProcess({

@@ -80,7 +80,8 @@ async function call(
   signal: AbortSignal,
   options: RunProbeOptions,
 ) {
+  const { clock } = options;
   const probe = await options.plugins.probe(assignment.kind);
   const config = readConfig(probe.config, assignment.config, `the config of ${assignment.kind}`);
-  return probe.run(config, { signal, memory, now: () => options.clock.now() });
+  return probe.run(config, { signal, memory, now: () => clock.now(), monotonic: () => clock.monotonic() });
 }

@@ -18,6 +18,7 @@ const run = async (config: Config, { signal = new AbortController().signal, now 
   (await plugin.probes.check?.run(manifest.probes.check.config.parse(config), {
     signal,
     now: () => now,
+    monotonic: () => now,
     memory: new Map(),
   })) as Outcome;
 

@@ -15,6 +15,7 @@ const run = async (config: Config, signal = new AbortController().signal): Promi
   (await plugin.probes.ready?.run(manifest.probes.ready.config.parse(config), {
     signal,
     now: () => 0,
+    monotonic: () => 0,
     memory: new Map(),
   })) as Outcome;
 

@@ -15,16 +15,17 @@ import {
   TICKS_PER_SECOND,
 } from "./proc.js";
 
-export const alive = defineProbe(manifest.probes.alive, async (config, { now, memory }): Promise<Outcome> => {
+export const alive = defineProbe(manifest.probes.alive, async (config, { monotonic, memory }): Promise<Outcome> => {
   if (process.platform !== "linux")
     return notApplicable(`processes are read from /proc, which ${process.platform} has not`);
   const found = await find(config);
   if (found.kind === "unreadable") return unknown(line(found.reason));
   if (found.kind === "absent") return crit(line(found.reason), undefined, { evidence: found.evidence });
-  return judge(found.processes, config, { at: now(), memory });
+  return judge(found.processes, config, { at: monotonic(), memory });
 });
 
 interface Moment {
+  /** On the monotonic clock. */
   at: number;
   memory: Map<string, unknown>;
 }

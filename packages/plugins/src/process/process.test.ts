@@ -74,6 +74,8 @@ describe("process.alive by name", () => {
     });
     expect(outcome.metrics).not.toHaveProperty("cpu");
     expect(JSON.stringify(outcome)).not.toContain("hunter2");
+    // Whatever the wall clock does.
+    context.now = () => 0;
     expect((await alive({ name: "poppo-t1" }, context)).metrics).toHaveProperty("cpu");
   });
 
@@ -238,6 +240,23 @@ describe("process.restart", () => {
     await act(plugin, "restart", { name: "poppo-t9", command: ["/bin/true"], graceMs: 200 }).run(context);
     expect(context.lines.join("")).toContain("SIGKILL to poppo-t9");
     expect(await isRunning(child.pid as number)).toBe(false);
+  });
+
+  test("gives the grace in full, whatever the wall clock does", async () => {
+    await symlink(process.execPath, file("poppo-t13"));
+    const code =
+      "process.on('SIGTERM', () => setTimeout(() => process.exit(), 300)); require('fs').writeFileSync(process.argv[1], '1'); setInterval(() => {}, 1e6)";
+    const child = spawn(file("poppo-t13"), ["-e", code, file("ready")], { stdio: "ignore", detached: true });
+    children.push(child);
+    await vi.waitFor(async () => expect(await readFile(file("ready"), "utf8")).toBe("1"), 10_000);
+    const context = testContext();
+    let wall = 0;
+    context.now = () => {
+      wall += 3_600_000;
+      return wall;
+    };
+    await act(plugin, "restart", { name: "poppo-t13", command: ["/bin/true"] }).run(context);
+    expect(context.lines.join("")).not.toContain("SIGKILL");
   });
 
   test("starts what does not run at all, and writes its pid file if asked", async () => {

@@ -45,11 +45,11 @@ async function send(signal: NodeJS.Signals, target: Process, { output }: Remedia
 
 /** Waits until all are gone; resolves with those that are not, once `withinMs` have passed. */
 async function gone(processes: readonly Process[], withinMs: number, context: RemediationContext): Promise<Process[]> {
-  const deadline = context.now() + withinMs;
+  const deadline = context.monotonic() + withinMs;
   for (;;) {
     const alive = await Promise.all(processes.map(isAlive));
     const left = processes.filter((_, i) => alive[i]);
-    if (left.length === 0 || context.now() >= deadline) return left;
+    if (left.length === 0 || context.monotonic() >= deadline) return left;
     await setTimeout(POLL_MS, undefined, { signal: context.signal });
   }
 }

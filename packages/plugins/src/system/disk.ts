@@ -102,7 +102,7 @@ class Trends {
   }
 
   hoursToFull(mount: string, used: number, available: number, windowMs: number): number | undefined {
-    const now: Point = [this.#context.now(), used];
+    const now: Point = [this.#context.monotonic(), used];
     const points = remember(this.#points[mount] ?? [], now, windowMs);
     this.#points[mount] = points;
     return hoursToFull(points, now, available, windowMs);

@@ -14,9 +14,10 @@ import { network } from "./network.js";
 
 type Run = (config?: unknown) => Promise<Outcome[]>;
 
-/** Runs a probe again and again with the same memory; `clock` is the agent's. */
+/** Runs a probe again and again with the same memory; `clock` is the agent's monotonic one, the wall clock goes back. */
 function runner(probe: Probe | undefined, clock = { now: 0 }, signal = new AbortController().signal): Run {
-  const context: ProbeContext = { signal, now: () => clock.now++, memory: new Map() };
+  let wall = 0;
+  const context: ProbeContext = { signal, now: () => wall--, monotonic: () => clock.now++, memory: new Map() };
   return async (config = {}) => [await probe?.run(probe.config.parse(config), context)].flat() as Outcome[];
 }
 

@@ -1,13 +1,13 @@
-/** When, in ms since 1970, and how many bytes were used. */
+/** When, in ms of the monotonic clock, and how many bytes were used. */
 export type Point = readonly [at: number, used: number];
 
 const POINTS_PER_WINDOW = 60;
 /** Growth over less than this share of the window is a burst, not a trend. */
 const MIN_SHARE = 1 / 6;
 
-/** The points to remember: within the window, before now (a clock set back forgets what it undid), at most about 60. */
+/** The points to remember: within the window, at most about 60. */
 export function remember(points: readonly Point[], now: Point, windowMs: number): Point[] {
-  const kept = points.filter(([at]) => at < now[0] && at >= now[0] - windowMs);
+  const kept = points.filter(([at]) => at >= now[0] - windowMs);
   const last = kept.at(-1);
   return last && now[0] - last[0] < windowMs / POINTS_PER_WINDOW ? kept : [...kept, now];
 }
@@ -25,7 +25,7 @@ export function hoursToFull(
   return bytesPerMs > 0 ? available / bytesPerMs / 3_600_000 : undefined;
 }
 
-/** Least squares, around the mean so that bytes and epoch milliseconds lose no digits. */
+/** Least squares, around the mean so that no digits are lost. */
 function slope(points: readonly Point[]): number {
   const mean = (axis: 0 | 1) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
   const [meanAt, meanUsed] = [mean(0), mean(1)];

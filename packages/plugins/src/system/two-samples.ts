@@ -16,16 +16,16 @@ const MEMORY_KEY = "counters";
 const SHORT_SAMPLE_MS = 200;
 
 /**
- * Counters now and at the last run. Where the last run's cannot be compared (there was none, the counters were reset,
- * the clock went back) two samples are taken a moment apart, so a reset is nothing but another first run.
+ * Counters now and at the last run. Where the last run's cannot be compared (there was none, the counters were reset)
+ * two samples are taken a moment apart, so a reset is nothing but another first run.
  * Undefined when not even those can be compared.
  */
 export async function twoSamples<Counters>(
   read: () => Promise<Counters>,
   isComparable: (before: Counters, after: Counters) => boolean,
-  { memory, now, signal }: ProbeContext,
+  { memory, monotonic, signal }: ProbeContext,
 ): Promise<Delta<Counters> | undefined> {
-  const take = async (): Promise<Sample<Counters>> => ({ counters: await read(), at: now() });
+  const take = async (): Promise<Sample<Counters>> => ({ counters: await read(), at: monotonic() });
   const delta = (before: Sample<Counters> | undefined, after: Sample<Counters>) =>
     before && after.at > before.at && isComparable(before.counters, after.counters)
       ? { before: before.counters, after: after.counters, seconds: (after.at - before.at) / 1000 }

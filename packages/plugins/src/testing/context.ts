@@ -17,6 +17,7 @@ export function testContext(options: { signal?: AbortSignal; startAt?: number } 
     signal: options.signal ?? new AbortController().signal,
     // Without `startAt` real time passes, so that deadlines pass too.
     now: () => (options.startAt === undefined ? performance.timeOrigin + performance.now() : clock.now),
+    monotonic: () => (options.startAt === undefined ? performance.now() : clock.now),
     memory: new Map(),
     output: (text) => void lines.push(text),
     async exec([file, ...args], { cwd, env } = {}) {
