@@ -11,6 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Clock } from "../clock.js";
 import { type Frame, readFrames, writeFrame } from "./frame.js";
 
 const SEGMENT_NAME = /^(\d{16})\.seg$/;
@@ -33,7 +34,7 @@ export class Segment {
     public bytes: number,
     /** Sequence number of the newest record; `first - 1` when there is none. */
     public last: number,
-    /** Wall clock of the newest record. */
+    /** When the newest record was written, in monotonic milliseconds: a clock that is set makes no record old. */
     public newestAt: number,
     readonly startedAt = newestAt,
   ) {}
@@ -45,11 +46,12 @@ export class Segment {
   }
 
   /** Opens what an earlier process left; cuts a torn tail off. `undefined` for a name that is not a segment's. */
-  static load(dir: string, name: string): Segment | undefined {
+  static load(dir: string, name: string, clock: Clock): Segment | undefined {
     const first = SEGMENT_NAME.exec(name)?.[1];
     if (first === undefined) return undefined;
     const { size, mtimeMs } = statSync(join(dir, name));
-    const segment = new Segment(dir, Number(first), size, Number(first) - 1, mtimeMs);
+    const newestAt = clock.monotonic() - Math.max(0, clock.now() - mtimeMs);
+    const segment = new Segment(dir, Number(first), size, Number(first) - 1, newestAt);
     let end = 0;
     for (const frame of readFrames(segment.#readFrom(0))) {
       segment.last = segment.first + frame.index;

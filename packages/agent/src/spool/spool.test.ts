@@ -103,6 +103,25 @@ describe("the spool", () => {
     expect(drain(spool)).toEqual({ rows: new Map([[21, "r21"]]), gaps: [{ from: 1, to: 20, reason: "AGE" }] });
   });
 
+  test("drops nothing because the wall clock was set", () => {
+    using folder = temporaryFolder();
+    const clock = manualClock();
+    const spool = open(folder.path, { clock });
+    fill(spool, 20);
+    clock.jump(48 * HOUR);
+    fill(spool, 1);
+    expect(drain(spool)).toMatchObject({ rows: { size: 21 }, gaps: [] });
+  });
+
+  test("knows after a restart how old its results are", async () => {
+    using folder = temporaryFolder();
+    const spool = open(folder.path);
+    fill(spool, 20);
+    await spool.close();
+    const later = manualClock(systemClock.now() + 25 * HOUR);
+    expect(drain(open(folder.path, { clock: later })).gaps).toEqual([{ from: 1, to: 20, reason: "AGE" }]);
+  });
+
   test("a damaged record in the middle loses itself alone and becomes a gap", () => {
     using folder = temporaryFolder();
     const spool = open(folder.path, { segmentBytes: 1e6 });

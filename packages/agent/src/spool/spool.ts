@@ -56,7 +56,7 @@ export class Spool {
     private readonly dir: string,
   ) {
     const mark = readMark(dir);
-    this.#segments = loadSegments(dir);
+    this.#segments = loadSegments(dir, options.clock);
     this.#gaps = new Gaps(mark?.gaps);
     this.#acked = mark?.acked ?? (this.#segments[0]?.first ?? 1) - 1;
     this.#head = Math.max(this.#acked, this.#gaps.last, this.#segments.at(-1)?.last ?? 0);
@@ -67,7 +67,7 @@ export class Spool {
 
   static open(options: SpoolOptions): Spool {
     mkdirSync(options.dir, { recursive: true, mode: 0o700 });
-    const epoch = findEpoch(options.dir) ?? options.newId();
+    const epoch = findEpoch(options.dir, options.clock) ?? options.newId();
     const dir = join(options.dir, epoch);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     return new Spool(options, epoch, dir);
@@ -189,7 +189,7 @@ export class Spool {
 
   #writeSome(): void {
     const limit = this.options.segmentBytes ?? SEGMENT_BYTES;
-    const now = this.options.clock.now();
+    const now = this.options.clock.monotonic();
     // Age drops whole segments, so that no segment may mix what is old with what is new.
     if (now - (this.#active()?.startedAt ?? now) > this.options.maxAgeMs / 24) this.#active()?.seal();
     const segment = this.#active() ?? this.#startSegment(this.#waiting[0]?.seq ?? this.#head + 1, now);
@@ -234,7 +234,8 @@ export class Spool {
   #retain(): void {
     const { maxBytes, maxAgeMs, clock } = this.options;
     for (let oldest = this.#segments[0]; oldest; oldest = this.#segments[0]) {
-      const reason = this.bytes > maxBytes ? "BYTES" : oldest.newestAt < clock.now() - maxAgeMs ? "AGE" : undefined;
+      const reason =
+        this.bytes > maxBytes ? "BYTES" : oldest.newestAt < clock.monotonic() - maxAgeMs ? "AGE" : undefined;
       if (!reason || (reason === "BYTES" && this.#segments.length === 1)) return;
       const to = (this.#segments[1]?.first ?? oldest.last + 1) - 1;
       this.#lose({ from: Math.max(oldest.first, this.#acked + 1), to, reason });
@@ -292,10 +293,10 @@ export class Spool {
   }
 }
 
-function loadSegments(dir: string): Segment[] {
+function loadSegments(dir: string, clock: Clock): Segment[] {
   const segments: Segment[] = [];
   for (const name of readdirSync(dir).sort()) {
-    const segment = Segment.load(dir, name);
+    const segment = Segment.load(dir, name, clock);
     if (segment && segment.last < segment.first) segment.remove();
     else if (segment) segments.push(segment);
   }
@@ -303,12 +304,14 @@ function loadSegments(dir: string): Segment[] {
 }
 
 /** The newest folder that still holds a mark or a readable record; a folder without either is of no use. */
-function findEpoch(dir: string): string | undefined {
+function findEpoch(dir: string, clock: Clock): string | undefined {
   const folders = readdirSync(dir, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => ({ name, changedAt: statSync(join(dir, name)).mtimeMs }))
     .sort((a, b) => b.changedAt - a.changedAt);
-  const usable = folders.find(({ name }) => readMark(join(dir, name)) || loadSegments(join(dir, name)).length > 0);
+  const usable = folders.find(
+    ({ name }) => readMark(join(dir, name)) || loadSegments(join(dir, name), clock).length > 0,
+  );
   for (const { name } of folders) if (name !== usable?.name) rmSync(join(dir, name), { recursive: true, force: true });
   return usable?.name;
 }
