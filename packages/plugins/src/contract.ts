@@ -69,11 +69,20 @@ export interface RemediationContext {
   monotonic(): number;
   /** A line of live output, already free of secrets. */
   output(text: string, stream?: "stdout" | "stderr"): void;
-  /** Runs `argv` in its own process group, streams its output, and stops it INT → TERM → KILL on abort. */
+  /**
+   * Runs `argv` in its own process group, streams its output, and stops it INT → TERM → KILL on abort. It gets
+   * `loginEnvironment()` and `env`.
+   */
   exec(
     argv: readonly [string, ...string[]],
     options?: { cwd?: string; env?: Record<string, string> },
   ): Promise<{ exitCode: number }>;
+}
+
+/** What a login gives a program. The rest of the agent's environment holds its secrets; what it starts does not get it. */
+export function loginEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG } = process.env;
+  return { PATH, HOME, LANG };
 }
 
 /** What would be done, resolved against the world as it is now, or an honest "cannot preview". */

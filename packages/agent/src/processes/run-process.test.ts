@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { systemClock as clock } from "../clock.js";
 import { temporaryFolder } from "../testing/temporary-folder.js";
 import { runProcess } from "./run-process.js";
@@ -53,6 +53,22 @@ test("arguments reach a program as they stand, and its input is empty", async ()
     },
   });
   expect({ exitCode, output }).toEqual({ exitCode: 3, output: "$HOME|a b||" });
+});
+
+test("a program gets what a login would give it and what was asked for, not the agent's environment", async () => {
+  vi.stubEnv("POPPO_TEST_SECRET", "leak");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  let output = "";
+  await runProcess({
+    ...options(["env"]),
+    env: { MINE: "yes" },
+    onOutput: (_, data) => {
+      output += data;
+    },
+  });
+  expect(output).toContain("MINE=yes\n");
+  expect(output).toContain(`PATH=${process.env.PATH}\n`);
+  expect(output).not.toContain("leak");
 });
 
 test("a program that does not exist is an error that names it, and the folder when one was given", async () => {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { access, constants } from "node:fs/promises";
 import { constants as system } from "node:os";
 import { delimiter, resolve } from "node:path";
+import { loginEnvironment } from "@poppo-ops/plugins";
 import { type Clock, within } from "../clock.js";
 import { COMMAND_VARIABLE, type Graces, groupOf, type ProcessGroup, stopGroup } from "./process-group.js";
 
@@ -74,8 +75,7 @@ export async function runProcess(options: RunProcessOptions): Promise<{ exitCode
 }
 
 async function start({ argv, cwd, env, commandId }: RunProcessOptions): Promise<ChildProcess> {
-  const { POPPO_ENROLMENT_TOKEN: _, ...inherited } = process.env;
-  const environment: NodeJS.ProcessEnv = { ...inherited, ...env, [COMMAND_VARIABLE]: commandId };
+  const environment: NodeJS.ProcessEnv = { ...loginEnvironment(), ...env, [COMMAND_VARIABLE]: commandId };
   const cannot = (why: string, cause?: unknown) =>
     new Error(`cannot run ${JSON.stringify(argv[0])}: ${why}`, { cause });
   if (!(await isProgram(argv[0], environment.PATH, cwd)))

@@ -292,6 +292,14 @@ describe("process.restart", () => {
     expect(await readFile(file("log"), "utf8")).toBe("[] [yes]\n");
   });
 
+  test("asks it to stop in the folder and the environment that start it", async () => {
+    const old = await sleeper("poppo-t14");
+    const stop = ["/bin/sh", "-c", `echo "$PWD [$MINE]" > ${file("stop")}; kill ${old}`];
+    const input = { name: "poppo-t14", command: ["/bin/true"], stop, cwd: folder, env: { MINE: "yes" } };
+    await act(plugin, "restart", input).run();
+    expect(await readFile(file("stop"), "utf8")).toBe(`${folder} [yes]\n`);
+  });
+
   test("fails when the command is not there, or ends badly in mode command", async () => {
     await expect(act(plugin, "restart", { command: ["/nowhere/x"] }).run()).rejects.toThrow("ENOENT");
     const input = { command: ["/bin/sh", "-c", "exit 3"], mode: "command" };

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { RemediationContext } from "../contract.js";
+import type { RestartInput } from "./config.js";
 import { isAlive, type Process, programName } from "./proc.js";
 
 const POLL_MS = 50;
@@ -10,11 +11,11 @@ const POLL_MS = 50;
  */
 export async function stopProcesses(
   processes: readonly Process[],
-  { stop, graceMs }: { stop?: readonly [string, ...string[]]; graceMs: number },
+  { stop, cwd, env, graceMs }: Pick<RestartInput, "stop" | "cwd" | "env" | "graceMs">,
   context: RemediationContext,
 ): Promise<void> {
   if (stop) {
-    const { exitCode } = await context.exec(stop);
+    const { exitCode } = await context.exec(stop, { cwd, env });
     context.output(`${stop[0]} exited with ${exitCode}\n`);
   }
   const left = stop ? await gone(processes, graceMs, context) : [...processes];
