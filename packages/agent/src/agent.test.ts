@@ -197,6 +197,18 @@ describe("an agent with one file and one token", () => {
     expect(isDense(server)).toBe(true);
   });
 
+  test("takes a check that ignores TERM with it", async () => {
+    const { server, start, folder } = await setUp();
+    const script = `trap "" TERM; echo ran >> ${folder}/ran; exec sleep 86388`;
+    server.assign([probe({ kind: "exec.nagios", config: { argv: ["sh", "-c", script] }, timeoutMs: 60_000 })]);
+    const agent = start();
+    await vi.waitFor(() => expect(existsSync(join(folder, "ran"))).toBe(true), soon);
+    agent.kill("SIGTERM");
+    expect(await agent.exited).toBe(0);
+    expect(sleepers("86388")).toEqual([]);
+    expect(results(server).map(({ status }) => status)).toEqual(["INTERRUPTED"]);
+  });
+
   test("a second signal ends it where it stands, with exit code 130; the next start sends what is left", async () => {
     const { server, start } = await setUp();
     server.assign([probe()]);

@@ -121,8 +121,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return {
     ended: session.ended,
     async stop() {
-      await scheduler.stop();
-      await commands.stop();
+      // Together: a command must not begin while the probes end.
+      await Promise.all([scheduler.stop(), commands.stop()]);
       spool.flush();
       if (session.isUp) await within(clock, FLUSH_MS, Promise.all([sender.drained(), reporter.idle()]));
       outputs.stop();

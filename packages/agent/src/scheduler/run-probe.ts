@@ -10,8 +10,6 @@ export interface RunProbeOptions {
   plugins: Plugins;
   clock: Clock;
   redact(text: string): string;
-  /** How long a probe may take to end after its signal was aborted, before it counts as ignoring it. */
-  abortGraceMs: number;
 }
 
 export interface ProbeRun {
@@ -23,6 +21,11 @@ export interface ProbeRun {
 /** Which probe the running code belongs to, for errors that reach nobody. */
 export const runningProbe = new AsyncLocalStorage<Assignment>();
 
+/**
+ * How long a probe may take to end after its signal was aborted, before it counts as ignoring it: more than the two
+ * seconds from TERM to KILL, and the half second for pipes, of `exec.nagios`.
+ */
+const ABORT_GRACE_MS = 3000;
 const TIMED_OUT = Symbol("timed out");
 const STOPPED = new Error("the agent stops");
 
@@ -46,6 +49,9 @@ export async function runProbe(
     })),
   });
 
+  const interrupted = () => end([observation("INTERRUPTED", "the agent stopped before the probe ended")]);
+  if (stop.aborted) return interrupted();
+
   const abort = new AbortController();
   const limit = `no answer within ${assignment.timeoutMs} ms`;
   const interrupt = () => abort.abort(STOPPED);
@@ -53,19 +59,17 @@ export async function runProbe(
   const ended = new Promise<typeof TIMED_OUT | typeof STOPPED>((resolve) => {
     abort.signal.addEventListener("abort", () => resolve(abort.signal.reason === STOPPED ? STOPPED : TIMED_OUT));
   });
-  if (stop.aborted) interrupt();
   stop.addEventListener("abort", interrupt, { once: true });
   try {
     const running = runningProbe.run(assignment, () => call(assignment, memory, abort.signal, options));
     const outcome = await Promise.race([ended, running]);
-    if (outcome === STOPPED) return end([observation("INTERRUPTED", "the agent stopped before the probe ended")]);
-    if (outcome !== TIMED_OUT) return end(limitOutcomes(outcome));
+    if (outcome !== STOPPED && outcome !== TIMED_OUT) return end(limitOutcomes(outcome));
     const settled = running.then(
       () => undefined,
       () => undefined,
     );
-    const late = (await within(clock, options.abortGraceMs, settled)) === "late";
-    return end([observation("TIMEOUT", limit)], late);
+    const late = (await within(clock, ABORT_GRACE_MS, settled)) === "late";
+    return outcome === STOPPED ? interrupted() : end([observation("TIMEOUT", limit)], late);
   } catch (error) {
     return end([observation("UNKNOWN", redact(error instanceof Error ? error.message : String(error)))]);
   } finally {

@@ -2,6 +2,7 @@ import type { Outcome, Probe, ProbeContext } from "@poppo-ops/plugins";
 import type { Result } from "@poppo-ops/plugins/wire";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
+import type { Clock } from "../clock.js";
 import { newId } from "../ids.js";
 import type { Plugins } from "../plugins/plugins.js";
 import { manualClock } from "../testing/manual-clock.js";
@@ -47,6 +48,10 @@ function setUp(run: Run, options: { concurrency?: number } = {}) {
   };
   return { clock, scheduler, reported, assign, statuses: () => reported.map(({ status }) => status) };
 }
+
+/** Resolves `ms` after the signal. */
+const endsAfter = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => clock.after(ms, resolve)));
 
 const assigned = (): Assignment => ({
   probeId: newId(),
@@ -136,6 +141,14 @@ describe("the scheduler", () => {
     expect(reported.filter(({ probeId }) => probeId === good.probeId).length).toBeGreaterThanOrEqual(11);
   });
 
+  test("does not quarantine a probe that needs a moment to end at its timeout, as exec's TERM and KILL do", async () => {
+    const { clock, assign, statuses } = setUp((_, { signal }) => endsAfter(clock, 2500, signal).then(() => ok("late")));
+    assign();
+    await clock.advance(120_000);
+    expect(statuses().length).toBeGreaterThan(5);
+    expect(new Set(statuses())).toEqual(new Set(["TIMEOUT"]));
+  });
+
   test.each([
     ["a plugin that throws", { config: {} }, "cannot connect with [redacted]"],
     ["an unknown kind", { kind: "nope.it" }, 'this agent has no plugin "nope.it"'],
@@ -187,9 +200,38 @@ describe("the scheduler", () => {
     const { clock, scheduler, assign, statuses } = setUp(() => never);
     assign();
     await clock.advance(1000);
-    await scheduler.stop();
+    const stopped = scheduler.stop();
     await clock.advance(60_000);
+    await stopped;
     expect(statuses()).toEqual(["INTERRUPTED"]);
+  });
+
+  test("stopping waits for a probe that needs a moment to end", async () => {
+    let ended = false;
+    const { clock, scheduler, assign, statuses } = setUp(async (_, { signal }) => {
+      await endsAfter(clock, 2500, signal);
+      ended = true;
+      return ok("late");
+    });
+    assign({ timeoutMs: 60_000 });
+    await clock.advance(1000);
+    const stopped = scheduler.stop().then(() => ended);
+    await clock.advance(2500);
+    expect(await stopped).toBe(true);
+    expect(statuses()).toEqual(["INTERRUPTED"]);
+  });
+
+  test("a run that was still to begin when everything stopped does not begin", async () => {
+    const run = vi.fn((_: unknown, { signal }: ProbeContext) => endsAfter(clock, 10, signal).then(() => ok("late")));
+    const { clock, scheduler, assign, statuses } = setUp(run);
+    const { probeId } = assign({ timeoutMs: 60_000 });
+    await clock.advance(1000);
+    const again = scheduler.runNow(probeId);
+    const stopped = scheduler.stop();
+    await clock.advance(1000);
+    await Promise.all([again, stopped]);
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(statuses()).toEqual(["INTERRUPTED", "INTERRUPTED"]);
   });
 
   test("watching runs a probe at once and often, until the time is over", async () => {

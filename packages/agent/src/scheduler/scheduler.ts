@@ -3,10 +3,9 @@ import type { Assignments } from "./assignment.js";
 import { Lane, type LaneOptions } from "./lane.js";
 import { Places } from "./places.js";
 
-export interface SchedulerOptions extends Omit<LaneOptions, "places" | "abortGraceMs"> {
+export interface SchedulerOptions extends Omit<LaneOptions, "places"> {
   /** How many probes run at once. */
   concurrency?: number;
-  abortGraceMs?: number;
 }
 
 /** Runs the assigned probes, each in a lane of its own. */
@@ -14,8 +13,8 @@ export class Scheduler {
   #lanes = new Map<string, Lane>();
   #options: LaneOptions;
 
-  constructor({ concurrency = 8, abortGraceMs = 250, ...options }: SchedulerOptions) {
-    this.#options = { ...options, abortGraceMs, places: new Places(concurrency) };
+  constructor({ concurrency = 8, ...options }: SchedulerOptions) {
+    this.#options = { ...options, places: new Places(concurrency) };
   }
 
   /** Makes the running probes exactly these. An unchanged probe keeps its schedule and its memory. */
@@ -50,9 +49,10 @@ export class Scheduler {
     this.#lanes.get(probeId)?.unwatch();
   }
 
-  /** Nothing runs any more once this resolves; probes under way have reported INTERRUPTED. */
+  /** Nothing runs any more once this resolves, unless it ignores its signal; probes under way have reported INTERRUPTED. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.stop({ silent: false })));
+    const lanes = [...this.#lanes.values()];
     this.#lanes.clear();
+    await Promise.all(lanes.map((lane) => lane.stop({ silent: false })));
   }
 }
