@@ -12,7 +12,8 @@ export interface OutputLogOptions {
   onReady(): void;
 }
 
-type Stream = "stdout" | "stderr";
+const STREAMS = ["stdout", "stderr"] as const;
+type Stream = (typeof STREAMS)[number];
 
 /** Chunks leave at once when the log was quiet and gather for this long when it is busy. */
 const GATHER_MS = 50;
@@ -33,7 +34,7 @@ export class OutputLog {
   #headTail = new HeadTail();
   #lastFlush = Number.NEGATIVE_INFINITY;
   #cancelFlush: (() => void) | undefined;
-  #cancelPartial: (() => void) | undefined;
+  #cancelPartial: Partial<Record<Stream, () => void>> = {};
 
   constructor(
     readonly commandId: string,
@@ -59,18 +60,17 @@ export class OutputLog {
 
   write(stream: Stream, data: Buffer | string): void {
     if (this.ended) return;
-    this.#gather(stream, this.#lines[stream].push(data));
-    this.#cancelPartial?.();
-    this.#cancelPartial = this.#lines[stream].isEmpty
-      ? undefined
-      : this.options.clock.after(PARTIAL_LINE_MS, () => this.#flushLines());
+    const complete = this.#lines[stream].push(data);
+    this.#gather(stream, complete);
+    if (complete !== "") this.#stopWaiting(stream);
+    if (!this.#lines[stream].isEmpty)
+      this.#cancelPartial[stream] ??= this.options.clock.after(PARTIAL_LINE_MS, () => this.#flushLine(stream));
   }
 
   /** The command has ended: everything held back becomes chunks. */
   end(): void {
     if (this.ended) return;
-    this.#cancelPartial?.();
-    this.#flushLines();
+    for (const stream of STREAMS) this.#flushLine(stream);
     this.#flush();
     this.#keep(this.#headTail.end());
     this.ended = true;
@@ -83,14 +83,20 @@ export class OutputLog {
 
   remove(): void {
     this.ended = true;
-    this.#cancelPartial?.();
+    for (const stream of STREAMS) this.#stopWaiting(stream);
     this.#cancelFlush?.();
     this.#chunks = [];
     rmSync(this.options.path, { force: true });
   }
 
-  #flushLines(): void {
-    for (const stream of ["stdout", "stderr"] as const) this.#gather(stream, this.#lines[stream].flush());
+  #flushLine(stream: Stream): void {
+    this.#stopWaiting(stream);
+    this.#gather(stream, this.#lines[stream].flush());
+  }
+
+  #stopWaiting(stream: Stream): void {
+    this.#cancelPartial[stream]?.();
+    delete this.#cancelPartial[stream];
   }
 
   #gather(stream: Stream, text: string): void {

@@ -59,6 +59,34 @@ test("a line without an end is shown after a moment", async () => {
   expect(text()).toBe("Continue? ");
 });
 
+test("progress without line ends is shown while it goes on", async () => {
+  using folder = temporaryFolder();
+  const { outputs, clock, text } = setUp(folder.path);
+  outputs.connected();
+  const log = outputs.open("c1");
+  for (let i = 0; i < 10; i++) {
+    log.write("stdout", ".");
+    await clock.advance(100);
+  }
+  expect(text().length).toBeGreaterThanOrEqual(7);
+});
+
+test("a prompt is shown whatever the other stream says, and a line that was completed has no part in it", async () => {
+  using folder = temporaryFolder();
+  const { outputs, clock, text } = setUp(folder.path);
+  outputs.connected();
+  const log = outputs.open("c1");
+  log.write("stderr", "Continue? ");
+  log.write("stdout", "begin");
+  await clock.advance(200);
+  log.write("stdout", " and end\npassword hun");
+  await clock.advance(100);
+  expect(text()).toContain("Continue? ");
+  log.write("stdout", "ter2\n");
+  await clock.advance(100);
+  expect(text()).toBe("begin and end\nContinue? password [redacted]\n");
+});
+
 test("busy output gathers: many lines, few messages", async () => {
   using folder = temporaryFolder();
   const { outputs, clock, batches } = setUp(folder.path);
