@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../testing/temporary-folder.js";
 import { loadConfig } from "./config.js";
+import { ConfigError } from "./config-error.js";
 
 function load(text: string, env: NodeJS.ProcessEnv = {}) {
   const folder = temporaryFolder();
@@ -38,7 +39,13 @@ test.each([
   ["server: ftp://x\n", "agent.yaml:1: `server`: must be an http or https URL"],
   ["server: http://x\nlogLevel: loud\n", "agent.yaml:2: `logLevel`: Invalid option"],
   ["server: [\n", "agent.yaml: "],
+  [
+    "server: http://x\npolicy:\n  allow:\n    - remediation: *.restart\n      targets: ['*']\n",
+    'agent.yaml:4: *.restart is an alias in YAML, of an anchor that is not there; to mean the text, write "*.restart"',
+  ],
+  ["server: http://x\npolicy:\n  allow: [{ remediation: *, targets: ['*'] }]\n", 'to mean the text, write "*"'],
   ["server: http://x\npolicy: {}\npolicyFile: p\n", "has both `policy` and `policyFile`"],
 ])("refuses %j and says where and why", (text, message) => {
   expect(load(text).read).toThrow(message);
+  expect(load(text).read).toThrow(ConfigError);
 });

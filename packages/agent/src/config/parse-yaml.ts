@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "./config-error.js";
 import { nearest } from "./nearest.js";
@@ -8,9 +8,8 @@ export function parseYaml<Schema extends z.ZodType>(file: string, text: string, 
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [syntax] = document.errors;
-  if (syntax) throw new ConfigError(`${file}: ${syntax.message}`);
-
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  if (syntax) throw new ConfigError(`${file}: ${syntax.message}${syntax.code === "BAD_ALIAS" ? quote("*") : ""}`);
+  const parsed = schema.safeParse(readDocument(document, file, lines) ?? {});
   if (parsed.success) return parsed.data;
 
   const lineOf = (path: readonly PropertyKey[]): string => {
@@ -26,6 +25,27 @@ export function parseYaml<Schema extends z.ZodType>(file: string, text: string, 
   );
   throw new ConfigError(problems.join("\n"));
 }
+
+/** @throws {ConfigError} for an alias that cannot be resolved: mostly a glob without quotes */
+function readDocument(document: Document, file: string, lines: LineCounter): unknown {
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document)) return;
+      const line = lines.linePos(alias.range?.[0] ?? 0).line;
+      const text = `*${alias.source}`;
+      throw new ConfigError(
+        `${file}:${line}: ${text} is an alias in YAML, of an anchor that is not there; ${quote(text)}`,
+      );
+    },
+  });
+  try {
+    return document.toJS();
+  } catch (cause) {
+    throw new ConfigError(`${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+const quote = (text: string): string => `to mean the text, write "${text}"`;
 
 function describe(issue: z.core.$ZodIssue, schema: z.ZodType): { path: PropertyKey[]; text: string }[] {
   if (issue.code !== "unrecognized_keys")
