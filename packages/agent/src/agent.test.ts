@@ -352,7 +352,7 @@ describe("the agent gives up, with a reason and an exit code,", () => {
     writeFileSync(path, "sever: http://localhost\n");
     const agent = runAgent(["--check"], { POPPO_AGENT_CONFIG: path });
     expect(await agent.exited).toBe(2);
-    expect(agent.log()).toContain("agent.yaml:1: unknown key `sever`; did you mean `server`?");
+    expect(agent.log()).toContain('agent.yaml:1: "sever" is not an option; did you mean "server"?');
   });
 });
 

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { loadConfig } from "./config/config.js";
 import { ConfigError } from "./config/config-error.js";
 
 const HELP = `poppo-ops-agent: runs the probes and remediations of this host
@@ -26,9 +25,10 @@ async function main(argv: string[], env: NodeJS.ProcessEnv): Promise<number> {
   if (help) return print(HELP);
   if (showVersion) return print(`${version}\n`);
   if (!path) throw new ConfigError("no configuration: give --config <file> or set POPPO_AGENT_CONFIG; see --help");
+  // Imported where they are needed, so that --help and --check answer at once.
+  const { loadConfig } = await import("./config/config.js");
   const config = loadConfig(path, env);
   if (check) return print(`${path} is valid\n`);
-  // Imported here, so that --help and --check answer at once.
   const { run } = await import("./run.js");
   return run(config, version);
 }

@@ -31,13 +31,13 @@ test("reads the policy from its own file", () => {
 });
 
 test.each([
-  ["name: a\nsever: http://x\n", "agent.yaml:2: unknown key `sever`; did you mean `server`?"],
+  ["name: a\nsever: http://x\n", 'agent.yaml:2: "sever" is not an option; did you mean "server"?'],
   [
     "server: http://x\npolicy:\n  allow:\n    - remediaton: docker.*\n",
-    "agent.yaml:4: unknown key `policy.allow.0.remediaton`; did you mean `remediation`?",
+    'agent.yaml:4: "policy.allow[0].remediaton" is not an option; did you mean "remediation"?',
   ],
-  ["server: ftp://x\n", "agent.yaml:1: `server`: must be an http or https URL"],
-  ["server: http://x\nlogLevel: loud\n", "agent.yaml:2: `logLevel`: Invalid option"],
+  ["server: ftp://x\n", "agent.yaml:1: server: must be an http or https URL"],
+  ["server: http://x\nlogLevel: loud\n", "agent.yaml:2: logLevel: Invalid option"],
   ["server: [\n", "agent.yaml: "],
   [
     "server: http://x\npolicy:\n  allow:\n    - remediation: *.restart\n      targets: ['*']\n",

@@ -1,7 +1,7 @@
+import { explainConfigError } from "@poppo-ops/plugins";
 import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "./config-error.js";
-import { nearest } from "./nearest.js";
 
 /** Reads YAML by a schema. @throws {ConfigError} with one line per mistake: `file:line: what is wrong` */
 export function parseYaml<Schema extends z.ZodType>(file: string, text: string, schema: Schema): z.output<Schema> {
@@ -20,11 +20,16 @@ export function parseYaml<Schema extends z.ZodType>(file: string, text: string, 
     const range = node && typeof node === "object" && "range" in node ? (node.range as [number] | null) : undefined;
     return range ? `${file}:${lines.linePos(range[0]).line}` : file;
   };
-  const problems = parsed.error.issues.flatMap((issue) =>
-    describe(issue, schema).map((it) => `${lineOf(it.path)}: ${it.text}`),
-  );
+  const problems = parsed.error.issues.flatMap(onePerKey).map((issue) => {
+    const path = issue.code === "unrecognized_keys" ? [...issue.path, ...issue.keys] : issue.path;
+    return `${lineOf(path)}: ${explainConfigError(new z.ZodError([issue]), schema)}`;
+  });
   throw new ConfigError(problems.join("\n"));
 }
+
+/** Each unknown key stands in a line of its own. */
+const onePerKey = (issue: z.core.$ZodIssue): z.core.$ZodIssue[] =>
+  issue.code === "unrecognized_keys" ? issue.keys.map((key) => ({ ...issue, keys: [key] })) : [issue];
 
 /** @throws {ConfigError} for an alias that cannot be resolved: mostly a glob without quotes */
 function readDocument(document: Document, file: string, lines: LineCounter): unknown {
@@ -46,26 +51,3 @@ function readDocument(document: Document, file: string, lines: LineCounter): unk
 }
 
 const quote = (text: string): string => `to mean the text, write "${text}"`;
-
-function describe(issue: z.core.$ZodIssue, schema: z.ZodType): { path: PropertyKey[]; text: string }[] {
-  if (issue.code !== "unrecognized_keys")
-    return [{ path: issue.path, text: `\`${issue.path.join(".")}\`: ${issue.message}` }];
-  const known = keysAt(schema, issue.path);
-  return issue.keys.map((key) => {
-    const meant = nearest(key, known);
-    const hint = meant ? `; did you mean \`${meant}\`?` : `; known are ${known.join(", ")}`;
-    return { path: [...issue.path, key], text: `unknown key \`${[...issue.path, key].join(".")}\`${hint}` };
-  });
-}
-
-/** The keys an object schema knows at `path`, through optionals, defaults and lists. */
-function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema;
-  for (const key of [...path, undefined]) {
-    while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault) at = at.unwrap();
-    if (key === undefined) break;
-    if (at instanceof z.ZodArray) at = at.element;
-    else if (at instanceof z.ZodObject) at = at.shape[String(key)];
-  }
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
-}
