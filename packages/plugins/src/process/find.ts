@@ -11,7 +11,7 @@ export type Found =
   /** We could not tell. */
   | { kind: "unreadable"; reason: string };
 
-/** A daemon writes its pid file after it started; clocks and the kernel's boot time disagree by this at most. */
+/** A daemon writes its pid file after it started; on a steady clock both times disagree by this at most. */
 const CLOCK_SLACK_MS = 5_000;
 
 export async function find(selector: Selector): Promise<Found> {
@@ -25,8 +25,8 @@ export async function find(selector: Selector): Promise<Found> {
   }
 }
 
-function select({ pidFile, name, port }: Selector): Promise<Found> {
-  if (pidFile !== undefined) return byPidFile(pidFile);
+function select({ pidFile, name, port, cmdline }: Selector): Promise<Found> {
+  if (pidFile !== undefined) return byPidFile(pidFile, cmdline);
   if (name !== undefined) return byName(name);
   if (port !== undefined) return byPort(port);
   return Promise.resolve(absent("nothing says which process it is", {}));
@@ -34,7 +34,7 @@ function select({ pidFile, name, port }: Selector): Promise<Found> {
 
 const absent = (reason: string, evidence: Record<string, unknown>): Found => ({ kind: "absent", reason, evidence });
 
-async function byPidFile(path: string): Promise<Found> {
+async function byPidFile(path: string, cmdline: string | undefined): Promise<Found> {
   const file = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
@@ -51,13 +51,18 @@ async function byPidFile(path: string): Promise<Found> {
   const process = await readProcess(pid);
   if (!process)
     return absent(`pid file ${path} is stale: process ${pid} is not alive`, { pidFile: path, pid, stale: true });
-  const writtenAt = (await stat(path)).mtimeMs;
-  const bornAt = await startedAt(process);
-  if (bornAt > writtenAt + CLOCK_SLACK_MS) {
-    const reason = `pid file ${path} is stale: pid ${pid} now belongs to ${programName(process)}, started after the file was written`;
-    return absent(reason, { pidFile: path, pid, reused: true, cmdline: commandLine(process) });
-  }
+  if (cmdline === undefined && (await isYounger(process, path)))
+    return {
+      kind: "unreadable",
+      reason: `pid file ${path} is older than its process ${pid}, ${programName(process)}: the pid was reused, or the clock was set forward; give cmdline to tell`,
+    };
   return { kind: "found", processes: [process] };
+}
+
+/** Only a doubt: the kernel dates a start by today's clock, so a step forward makes an old process look this young. */
+async function isYounger(process: Process, file: string): Promise<boolean> {
+  const writtenAt = (await stat(file)).mtimeMs;
+  return (await startedAt(process)) > writtenAt + CLOCK_SLACK_MS;
 }
 
 async function byName(name: string): Promise<Found> {

@@ -60,6 +60,12 @@ const killLater = (pid: number) =>
     }
   });
 
+/** Both after a reuse of the pid and after a step of the clock the process looks younger than its file. */
+async function writtenBefore(pid: number): Promise<void> {
+  await writeFile(file("pid"), `${pid}`);
+  await utimes(file("pid"), 1_600_000_000, 1_600_000_000);
+}
+
 describe("process.alive by name", () => {
   test("counts the processes of exactly that name and says what they use", async () => {
     const context = testContext();
@@ -124,13 +130,19 @@ describe("process.alive by pid file", () => {
     });
   });
 
-  test("is CRIT when the pid belongs to a program that started after the file was written", async () => {
-    const pid = await sleeper("poppo-t5");
-    await writeFile(file("pid"), `${pid}`);
-    await utimes(file("pid"), 1_600_000_000, 1_600_000_000);
+  test("that is older than its process is UNKNOWN: the pid was reused, or the clock was set", async () => {
+    await writtenBefore(await sleeper("poppo-t5"));
     const outcome = await alive({ pidFile: file("pid") });
-    expect(outcome).toMatchObject({ status: "CRIT", evidence: { reused: true } });
-    expect(outcome.summary).toContain("now belongs to poppo-t5");
+    expect(outcome.status).toBe("UNKNOWN");
+    expect(outcome.summary).toMatch(/older than its process \d+, poppo-t5: .* give cmdline/);
+  });
+
+  test("that is older than its process is judged by the command line", async () => {
+    await writtenBefore(await sleeper("poppo-t5"));
+    expect((await alive({ pidFile: file("pid"), cmdline: "*poppo-t5*" })).status).toBe("OK");
+    const outcome = await alive({ pidFile: file("pid"), cmdline: "*nginx*" });
+    expect(outcome.status).toBe("CRIT");
+    expect(outcome.summary).toContain("the command line does not match *nginx*");
   });
 
   test("is CRIT when the pid belongs to another command line", async () => {
@@ -271,11 +283,14 @@ describe("process.restart", () => {
     expect((await alive({ pidFile: file("new.pid") })).status).toBe("OK");
   });
 
-  test("does not touch the new owner of a reused pid", async () => {
+  test("does not touch the new owner of a reused pid, and starts beside it only what the command line proves is gone", async () => {
     const innocent = await sleeper("poppo-t10");
-    await writeFile(file("pid"), `${innocent}`);
-    await utimes(file("pid"), 1_600_000_000, 1_600_000_000);
-    await act(plugin, "restart", { pidFile: file("pid"), command: ["/bin/true"] }).run();
+    await writtenBefore(innocent);
+    const input = { pidFile: file("pid"), command: ["/bin/touch", file("started")], mode: "command" };
+    await expect(act(plugin, "restart", input).run()).rejects.toThrow("refused: pid file");
+    await expect(readFile(file("started"))).rejects.toThrow("ENOENT");
+    await act(plugin, "restart", { ...input, cmdline: "*nginx*" }).run();
+    expect(await readFile(file("started"), "utf8")).toBe("");
     expect(await isRunning(innocent)).toBe(true);
   });
 
