@@ -35,7 +35,7 @@ const containers = z.strictObject({
       windowMs: z.number().int().min(10_000).default(300_000).describe("How far back restarts are counted, in ms."),
     })
     .prefault({})
-    .describe("What counts as a restart loop. Restarts by docker.restart are not counted."),
+    .describe("What counts as a restart loop. A restart by docker.restart is not counted and ends the count."),
   memoryPercent: z
     .strictObject(ladder(85, 95, "the working set, in % of the memory limit (of the host's memory without one),"))
     .superRefine(rising)

@@ -42,10 +42,7 @@ function judgeRunning({ container: { State }, restarts, usage }: Seen, config: C
   const { restartLoop, memoryPercent, cpuPercent } = config;
   if (restarts > restartLoop.restarts) {
     const minutes = Math.round(restartLoop.windowMs / 6_000) / 10;
-    return {
-      status: "CRIT",
-      reason: `is in a restart loop: ${restarts} restarts within ${minutes} min; ${exitText(State)}`,
-    };
+    return { status: "CRIT", reason: `is in a restart loop: ${restarts} restarts within ${minutes} min` };
   }
   const health = State.Health?.Status ?? "none";
   if (health === "unhealthy")

@@ -73,7 +73,8 @@ async function evidenceOf(
   return {
     containerId: container.Id.slice(0, 12),
     image: Config.Image,
-    exitCode: State.ExitCode,
+    // The engine resets it at every start.
+    ...(State.Status !== "running" && { exitCode: State.ExitCode }),
     oomKilled: State.OOMKilled,
     error: clip(redact(State.Error), 1_000),
     startedAt: State.StartedAt,

@@ -16,7 +16,7 @@ export async function startNow(ready: Ready, acts: OwnActs, context: Remediation
   context.output(`starting ${name}\n`);
   await engine.start(container.Id, context.signal);
   const after = await engine.inspect(container.Id, context.signal);
-  acts.started(container.Id, after.State.StartedAt);
+  if (after.State.StartedAt !== container.State.StartedAt) acts.started(container.Id, after.State.StartedAt);
   const summary = `started ${name}: ${afterStart(after)}`;
   context.output(`${summary}\n`);
   return summary;
