@@ -359,6 +359,58 @@ describe("an engine that misbehaves", () => {
     expect(await probe(config())).toMatchObject([{ status: "UNKNOWN" }]);
   });
 
+  /** Answers of an engine 20.10, by path; what is not there is an error of the engine. */
+  const recorded =
+    (answers: Record<string, unknown>): RequestListener =>
+    ({ url = "" }, response) => {
+      const answer = answers[url.split("?")[0] as string];
+      if (answer === undefined) response.writeHead(500).end('{"message":"no task of it"}');
+      else response.end(JSON.stringify(answer));
+    };
+  const listed = (...names: string[]) => names.map((name) => ({ Id: name, Names: [`/${name}`], State: "running" }));
+  const inspected = (Id: string, hostConfig: object = {}) => ({
+    Id,
+    Name: `/${Id}`,
+    RestartCount: 0,
+    State: {
+      Status: "running",
+      OOMKilled: false,
+      Pid: 4910,
+      ExitCode: 0,
+      Error: "",
+      StartedAt: "2026-11-25T09:11:28.756033663Z",
+      FinishedAt: "0001-01-01T00:00:00Z",
+    },
+    Config: { Image: "shop", Tty: false },
+    HostConfig: { RestartPolicy: { Name: "always", MaximumRetryCount: 0 }, ...hostConfig },
+  });
+
+  test("is UNKNOWN only for the container it cannot inspect; one it cannot measure has no metrics and says so", async () => {
+    await fakeEngine(
+      recorded({
+        "/containers/json": listed("lost", "shop"),
+        "/containers/shop/json": inspected("shop"),
+      }),
+    );
+    expect(await probe({ ...config(), stats: true })).toEqual([
+      { item: "lost", status: "UNKNOWN", summary: "the engine cannot inspect container lost: no task of it" },
+      {
+        item: "shop",
+        status: "OK",
+        summary: "container shop is running; its use cannot be measured: no task of it",
+        metrics: { restarts: [0, "1"] },
+      },
+    ]);
+  });
+
+  test("fails the whole probe when it goes away between two answers", async () => {
+    const answer = recorded({ "/containers/json": listed("shop", "blog") });
+    await fakeEngine((request, response) =>
+      request.url?.startsWith("/containers/json") ? answer(request, response) : void response.socket?.destroy(),
+    );
+    await expect(probe(config())).rejects.toThrow(`the Docker engine at ${socketPath} does not answer`);
+  });
+
   test("ends the probe with the signal's reason when it never answers", async () => {
     let asked: () => void;
     const wasAsked = new Promise<void>((resolve) => {

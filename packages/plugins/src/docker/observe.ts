@@ -1,10 +1,10 @@
 import { clip } from "../clip.js";
-import type { Outcome, ProbeContext } from "../contract.js";
+import { type Outcome, type ProbeContext, unknown } from "../contract.js";
 import { redact } from "../redact.js";
 import { LIMITS, type Metrics } from "../wire.js";
 import type { OwnActs } from "./acts.js";
 import type { ContainersConfig } from "./config.js";
-import { type Engine, EngineError, type Inspected } from "./engine.js";
+import { type Engine, EngineError, type Inspected, type Stats } from "./engine.js";
 import { judge } from "./judge.js";
 import { logLines } from "./logs.js";
 import { noteRestarts, type RestartHistory } from "./restart-loop.js";
@@ -18,8 +18,18 @@ export interface Observer {
   mustRun: ReadonlySet<string>;
 }
 
-/** One container as it is now; undefined when it was removed while we looked. */
+/** One container as it is now; undefined when it was removed while we looked, UNKNOWN when the engine cannot tell. */
 export async function observe(observer: Observer, id: string, item: string): Promise<Outcome | undefined> {
+  try {
+    return await look(observer, id, item);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const summary = `the engine cannot inspect container ${item}: ${error.message}`;
+    return unknown(clip(redact(summary), LIMITS.summaryChars), undefined, { item });
+  }
+}
+
+async function look(observer: Observer, id: string, item: string): Promise<Outcome | undefined> {
   const { engine, acts, config, context } = observer;
   const container = await unlessGone(engine.inspect(id, context.signal));
   if (!container) return undefined;
@@ -40,10 +50,11 @@ export async function observe(observer: Observer, id: string, item: string): Pro
     config,
   );
   const metrics: Metrics = { restarts: [container.RestartCount, "1"], ...usage?.metrics };
+  const unmeasured = usage?.failure === undefined ? "" : `; its use cannot be measured: ${usage.failure}`;
   return {
     item,
     status: verdict.status,
-    summary: clip(redact(`container ${item} ${verdict.reason}`), LIMITS.summaryChars),
+    summary: clip(redact(`container ${item} ${verdict.reason}${unmeasured}`), LIMITS.summaryChars),
     metrics,
     ...(verdict.status === "CRIT" && { evidence: await evidenceOf(observer, container) }),
   };
@@ -55,7 +66,14 @@ async function measure(
   item: string,
 ): Promise<Usage | undefined> {
   if (!config.stats || container.State.Status !== "running") return undefined;
-  const stats = await unlessGone(engine.stats(container.Id, context.signal));
+  let stats: Stats | undefined;
+  try {
+    stats = await unlessGone(engine.stats(container.Id, context.signal));
+  } catch (error) {
+    // The state is worth telling without the use.
+    if (error instanceof EngineError) return { metrics: {}, failure: error.message };
+    throw error;
+  }
   // An engine answers with zeros for a container that ended since the inspection.
   if (!stats || stats.memory_stats.usage === undefined) return undefined;
   const now = sampleOf(stats, container.State.StartedAt);

@@ -14,6 +14,8 @@ export interface Usage {
   metrics: Metrics;
   cpuPercent?: number;
   memoryPercent?: number;
+  /** Why nothing could be measured. */
+  failure?: string;
 }
 
 export function sampleOf(stats: Stats, startedAt: string): UsageSample {
