@@ -117,3 +117,23 @@ test.each(remediationKinds())("%s locks one short stable target, and can be prev
   expect(remediation.run).toBeTypeOf("function");
   expect(remediation.target(remediation.input.parse(sample.input))).toBe(sample.target);
 });
+
+/** How long each may take at most, by the highest grace period its input allows; a service must not stay down half-way. */
+const WORST_CASE_MS: Record<string, (highest: (option: string) => number) => number> = {
+  // The engine waits up to 10 s for a killed process, and starts it.
+  "docker.restart": (highest) => highest("timeoutSeconds") * 1000 + 30_000,
+  "docker.stop": (highest) => highest("timeoutSeconds") * 1000 + 30_000,
+  // Its rollback stops within 10 s.
+  "docker.start": () => 40_000,
+  // After the stop program, after TERM, 5 s after KILL; then the program itself and the start.
+  "process.restart": (highest) => 2 * highest("graceMs") + 5_000 + 30_000,
+};
+
+test.each(remediationKinds())("%s ends within its time limit, whatever grace period it is given", (kind) => {
+  const manifest = findRemediation(kind);
+  const worstCase = WORST_CASE_MS[kind];
+  if (!manifest || !worstCase) throw new Error(`add the worst case of ${kind} here`);
+  const { properties = {} } = z.toJSONSchema(manifest.input, { io: "input", unrepresentable: "any" });
+  const highest = (option: string) => (properties[option] as { maximum: number }).maximum;
+  expect(worstCase(highest)).toBeLessThan(manifest.timeoutMs);
+});

@@ -60,7 +60,7 @@ const timeoutSeconds = z
   .number()
   .int()
   .min(0)
-  .max(600)
+  .max(240, "at most 240: the whole act has 300 s, and the engine needs some of them to kill and to start")
   .default(10)
   .describe("How long it may take to stop after TERM before it is killed, in seconds.");
 
@@ -93,7 +93,7 @@ export const manifest = defineManifest({
       risk: "R2",
       idempotent: true,
       reversible: "Nothing to undo: the same container runs again.",
-      timeoutMs: 120_000,
+      timeoutMs: 300_000,
       verify,
       target,
     },
@@ -104,7 +104,7 @@ export const manifest = defineManifest({
       risk: "R2",
       idempotent: true,
       reversible: true,
-      timeoutMs: 120_000,
+      timeoutMs: 300_000,
       verify,
       target,
     },

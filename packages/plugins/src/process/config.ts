@@ -66,9 +66,9 @@ const restart = z
       .number()
       .int()
       .min(100)
-      .max(300_000)
+      .max(120_000, "at most 120000: with a stop program it can pass twice, and the whole restart has 300000 ms")
       .default(10_000)
-      .describe("How long it may take to stop, in ms, before KILL."),
+      .describe("How long it may take to stop, in ms, before KILL; with `stop`, before TERM and again before KILL."),
   })
   .refine((input) => selectors(input) <= 1, "give at most one of pidFile, name, port")
   .refine((input) => !input.writePidFile || input.pidFile !== undefined, "writePidFile needs pidFile");
@@ -97,7 +97,7 @@ export const manifest = defineManifest({
       risk: "R2",
       idempotent: false,
       reversible: "The old process is gone; a new one of the same program takes its place.",
-      timeoutMs: 60_000,
+      timeoutMs: 300_000,
       verify: { probe: "process.alive", withinMs: 30_000 },
       target: ({ pidFile, name, port, command }: RestartInput) =>
         `process/${pidFile ?? name ?? (port ? `port-${port}` : command[0].slice(command[0].lastIndexOf("/") + 1))}`,
