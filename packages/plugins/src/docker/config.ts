@@ -42,7 +42,7 @@ const containers = z.strictObject({
     .prefault({})
     .describe("Limits for memory."),
   cpuPercent: z
-    .strictObject(ladder(80, 90, "CPU use, in % of the CPU limit (of all cores without one),"))
+    .strictObject(ladder(80, 90, "CPU use, in % of the CPU limit (of the cores it may use without one),"))
     .superRefine(rising)
     .prefault({})
     .describe("Limits for CPU."),

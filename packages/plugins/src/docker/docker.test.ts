@@ -403,6 +403,37 @@ describe("an engine that misbehaves", () => {
     ]);
   });
 
+  test.each([
+    ["of all cores without a limit", {}, 12.5],
+    ["of the cores it is pinned to", { CpusetCpus: "7" }, 100],
+    ["of a list of cores", { CpusetCpus: "0-2,7" }, 25],
+    ["of its quota", { NanoCpus: 5e8 }, 200],
+    ["of its cores, when its quota is higher", { NanoCpus: 4e9, CpusetCpus: "0,1" }, 50],
+  ])("has its CPU measured in %% %s, whatever its clock does", async (_, hostConfig, percent) => {
+    const stats = (read: string, systemSeconds: number, cpuSeconds: number) => ({
+      read,
+      cpu_stats: {
+        cpu_usage: { total_usage: cpuSeconds * 1e9 },
+        system_cpu_usage: systemSeconds * 1e9,
+        online_cpus: 8,
+      },
+      memory_stats: { usage: 2 ** 20 },
+      networks: { eth0: { rx_bytes: cpuSeconds * 1000, tx_bytes: 0 } },
+    });
+    const answers: Record<string, unknown> = {
+      "/containers/json": listed("shop"),
+      "/containers/shop/json": inspected("shop", hostConfig),
+      "/containers/shop/stats": stats("2026-11-25T09:11:29Z", 80_000, 5),
+    };
+    await fakeEngine(recorded(answers));
+    const context = testContext();
+    await probe({ ...config(), stats: true }, context);
+    // Ten seconds of eight cores later, by a clock that was set back by nine.
+    answers["/containers/shop/stats"] = stats("2026-11-25T09:11:30Z", 80_080, 15);
+    const [outcome] = await probe({ ...config(), stats: true }, context);
+    expect(outcome?.metrics).toMatchObject({ cpu: [percent, "%"], rx: [1000, "B/s"] });
+  });
+
   test("fails the whole probe when it goes away between two answers", async () => {
     const answer = recorded({ "/containers/json": listed("shop", "blog") });
     await fakeEngine((request, response) =>

@@ -133,13 +133,13 @@ export interface Inspected {
     NanoCpus?: number;
     CpuQuota?: number;
     CpuPeriod?: number;
+    CpusetCpus?: string;
   };
 }
 
 export interface Stats {
-  read: string;
   pids_stats?: { current?: number };
-  cpu_stats: { cpu_usage: { total_usage: number }; online_cpus?: number };
+  cpu_stats: { cpu_usage: { total_usage: number }; system_cpu_usage?: number; online_cpus?: number };
   memory_stats: { usage?: number; limit?: number; stats?: Record<string, number> };
   networks?: Record<string, { rx_bytes: number; tx_bytes: number }>;
 }

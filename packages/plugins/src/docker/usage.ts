@@ -4,7 +4,8 @@ import type { Inspected, Stats } from "./engine.js";
 /** Counters of one run of a container; plain JSON, kept between two runs of the probe. */
 export interface UsageSample {
   startedAt: string;
-  at: number;
+  /** What all cores of the host together have passed, busy or idle: a clock that nobody sets. */
+  systemNs: number;
   cpuNs: number;
   rx: number;
   tx: number;
@@ -22,7 +23,7 @@ export function sampleOf(stats: Stats, startedAt: string): UsageSample {
   const networks = Object.values(stats.networks ?? {});
   return {
     startedAt,
-    at: Date.parse(stats.read),
+    systemNs: stats.cpu_stats.system_cpu_usage ?? 0,
     cpuNs: stats.cpu_stats.cpu_usage.total_usage,
     rx: networks.reduce((sum, { rx_bytes }) => sum + rx_bytes, 0),
     tx: networks.reduce((sum, { tx_bytes }) => sum + tx_bytes, 0),
@@ -36,9 +37,11 @@ export function usageOf(
   last: UsageSample | undefined,
   now: UsageSample,
 ): Usage {
-  const seconds = last && last.startedAt === now.startedAt ? (now.at - last.at) / 1000 : 0;
+  const online = stats.cpu_stats.online_cpus ?? 0;
+  const seconds =
+    last && online && last.startedAt === now.startedAt ? (now.systemNs - last.systemNs) / 1e9 / online : 0;
   const rate = (from: number, to: number): number => round(Math.max(0, to - from) / seconds);
-  const cores = coresOf(HostConfig, stats.cpu_stats.online_cpus);
+  const cores = coresOf(HostConfig, online);
   const cpuPercent =
     last && seconds > 0 && cores ? round((rate(last.cpuNs, now.cpuNs) / 1e9 / cores) * 100) : undefined;
   const memory = workingSet(stats);
@@ -59,11 +62,19 @@ export function usageOf(
   return { metrics, cpuPercent, memoryPercent };
 }
 
-function coresOf({ NanoCpus, CpuQuota, CpuPeriod }: Inspected["HostConfig"], online = 0): number {
-  if (NanoCpus) return NanoCpus / 1e9;
+function coresOf({ NanoCpus, CpuQuota, CpuPeriod, CpusetCpus }: Inspected["HostConfig"], online: number): number {
+  const pinned = CpusetCpus ? Math.min(online, coresIn(CpusetCpus)) : online;
+  if (NanoCpus) return Math.min(pinned, NanoCpus / 1e9);
   // The kernel's default period, when only the quota was set.
-  return CpuQuota && CpuQuota > 0 ? CpuQuota / (CpuPeriod || 100_000) : online;
+  return CpuQuota && CpuQuota > 0 ? Math.min(pinned, CpuQuota / (CpuPeriod || 100_000)) : pinned;
 }
+
+/** How many cores a list such as `0-2,7` names. */
+const coresIn = (list: string): number =>
+  list.split(",").reduce((sum, part) => {
+    const [first, last = first] = part.split("-").map(Number);
+    return sum + Number(last) - Number(first) + 1;
+  }, 0);
 
 /** Memory without the file cache the kernel can drop, as `docker stats` shows it: cgroup v2 and v1 name it differently. */
 function workingSet({ memory_stats: { usage, stats = {} } }: Stats): number | undefined {
