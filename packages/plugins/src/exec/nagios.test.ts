@@ -90,6 +90,19 @@ describe("output", () => {
     expect(outcome.summary.length).toBeLessThanOrEqual(500);
   });
 
+  test.each([
+    ["OK ", "|a=1 queue=9", { a: [1, "1"] }],
+    ["OK ", "|queue=9", undefined],
+    ["OK_", "|queue=9", undefined],
+    ["OK ", "|queue=9 ", { queue: [9, "1"] }],
+    ["OK ", "|'my queue'=9", undefined],
+  ])("beyond the limit gives no metric of a number cut in two: %s…%s", async (start, end, metrics) => {
+    const kept = `${start}${"x".repeat(1024 - start.length - end.length)}${end}`;
+    const outcome = await nagios(["/bin/echo", `${kept}50;100;200`], { maxOutputBytes: 1024 });
+    expect(outcome.metrics).toEqual(metrics);
+    expect(outcome.summary).toMatch(/^OK/);
+  });
+
   test("without end stops the program", async () => {
     const outcome = await sh("yes", { maxOutputBytes: 1024 });
     expect(outcome.status).toBe("UNKNOWN");

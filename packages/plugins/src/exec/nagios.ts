@@ -19,7 +19,7 @@ export const nagios = defineProbe(manifest.probes.nagios, async (config, { signa
 });
 
 function judge(ended: Ended, config: NagiosConfig): Outcome {
-  const output = parsePluginOutput(ended.stdout);
+  const output = parsePluginOutput(ended.truncated.stdout ? withoutLastWord(ended.stdout) : ended.stdout);
   const evidence = evidenceOf(ended, output.longText);
   const status = ended.flooded ? undefined : STATUS_OF_EXIT[ended.exitCode ?? -1];
   if (status === undefined)
@@ -35,6 +35,9 @@ function judge(ended: Ended, config: NagiosConfig): Outcome {
     evidence,
   };
 }
+
+/** Cut after the 9, `queue=950` reads as a whole `queue=9`. */
+const withoutLastWord = (stdout: string): string => stdout.replace(/[\s|][^\s|]*$/, "");
 
 function howItEnded({ exitCode, signal, spawnError, flooded }: Ended, { argv, maxOutputBytes }: NagiosConfig): string {
   if (spawnError) return `could not start: ${spawnError}`;
@@ -83,7 +86,7 @@ function evidenceOf({ exitCode, signal, stderr, truncated }: Ended, longText: st
     ...(signal && { signal }),
     ...(longText && { longText: clip(redact(longText), EVIDENCE_CHARS) }),
     ...(stderr && { stderr: clip(redact(stderr), EVIDENCE_CHARS) }),
-    ...(truncated && { truncated }),
+    ...((truncated.stdout || truncated.stderr) && { truncated: true }),
   };
 }
 

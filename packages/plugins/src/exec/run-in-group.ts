@@ -7,8 +7,8 @@ export interface Ended {
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
-  /** Output beyond the limit was thrown away. */
-  truncated: boolean;
+  /** Output beyond the limit was thrown away: `stdout` or `stderr` ends in the middle. */
+  truncated: { stdout: boolean; stderr: boolean };
   /** It wrote without end and was stopped. */
   flooded: boolean;
   /** Why it never started. */
@@ -47,7 +47,7 @@ export async function runInGroup(argv: readonly [string, ...string[]], options: 
     signal: child.signalCode,
     stdout: stdout.text(),
     stderr: stderr.text(),
-    truncated: stdout.truncated() || stderr.truncated(),
+    truncated: { stdout: stdout.truncated(), stderr: stderr.truncated() },
     flooded: flood.bytes > flood.limit,
     spawnError,
   };
