@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:fs";
-import { open, writeFile } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 
 export interface DaemonOptions {
@@ -20,15 +20,20 @@ export interface Started {
 
 /** How long a fresh daemon is watched: one that cannot start says so at once. */
 const WATCH_MS = 500;
-// Root appends to this file, so a link somebody put in its place is refused.
-const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+// Root writes to these files, so a link somebody put in their place is refused.
+const WRITE = constants.O_WRONLY | constants.O_NOFOLLOW;
+const CREATE = WRITE | constants.O_CREAT;
+const APPEND = CREATE | constants.O_APPEND;
 
 /** Starts a program in a session of its own, so that it outlives this process. @throws when it cannot be started */
 export async function startDaemon(command: readonly [string, ...string[]], options: DaemonOptions): Promise<Started> {
   const { cwd, env, logFile, pidFile, signal } = options;
   const [file, ...args] = command;
-  const log = logFile === undefined ? undefined : await open(logFile, APPEND, 0o640);
+  // Opened before the start: a daemon whose pid file cannot be written would be started a second time.
+  const pids = pidFile === undefined ? undefined : await openPidFile(pidFile);
+  let log: FileHandle | undefined;
   try {
+    if (logFile !== undefined) log = await open(logFile, APPEND, 0o640);
     const output = log?.fd ?? "ignore";
     const child = spawn(file, args, {
       cwd,
@@ -38,7 +43,7 @@ export async function startDaemon(command: readonly [string, ...string[]], optio
     });
     await once(child, "spawn");
     const pid = child.pid as number;
-    if (pidFile !== undefined) await writeFile(pidFile, `${pid}\n`);
+    await pids?.write(pid);
     const ended = await Promise.race([
       once(child, "exit").then(([code, by]) => (by ? `ended by ${by}` : `exited with ${code}`)),
       watched(signal),
@@ -46,8 +51,36 @@ export async function startDaemon(command: readonly [string, ...string[]], optio
     child.unref();
     return { pid, ended };
   } finally {
+    await pids?.close();
     await log?.close();
   }
+}
+
+/** Why an existing pid file cannot be written, or undefined: to be asked before anything is stopped. */
+export async function pidFileRefusal(path: string): Promise<string | undefined> {
+  try {
+    await (await open(path, WRITE)).close();
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" ? undefined : `pid file ${path} cannot be written: ${message}`;
+  }
+}
+
+/** `close` leaves no empty file behind, on whose word nothing could be restarted. */
+async function openPidFile(path: string): Promise<{ write(pid: number): Promise<void>; close(): Promise<void> }> {
+  const file = await open(path, CREATE, 0o644);
+  return {
+    async write(pid) {
+      await file.truncate();
+      await file.write(`${pid}\n`);
+    },
+    async close() {
+      const { size } = await file.stat();
+      await file.close();
+      if (size === 0) await rm(path, { force: true });
+    },
+  };
 }
 
 /** The agent's environment holds its secrets: a service gets what a login would give it. */

@@ -321,6 +321,31 @@ describe("process.restart", () => {
     await expect(act(plugin, "restart", input).run()).rejects.toThrow("exited with 3");
   });
 
+  test("starts nothing when its pid file cannot be opened", async () => {
+    const input = { pidFile: file("none/pid"), writePidFile: true, command: ["/nowhere/x"] };
+    await expect(act(plugin, "restart", input).run()).rejects.toThrow(`open '${file("none/pid")}'`);
+  });
+
+  test("refuses a pid file that is a symbolic link before it stops anything", async () => {
+    const pid = await sleeper("poppo-t13");
+    await writeFile(file("elsewhere"), `${pid}`);
+    await symlink(file("elsewhere"), file("pid"));
+    const restart = act(plugin, "restart", { pidFile: file("pid"), writePidFile: true, command: ["/bin/true"] });
+    expect(await restart.preview()).toMatchObject({ refusals: [expect.stringContaining("ELOOP")] });
+    await expect(restart.run()).rejects.toThrow("cannot be written: ELOOP");
+    expect(await isRunning(pid)).toBe(true);
+    expect(await readFile(file("elsewhere"), "utf8")).toBe(`${pid}`);
+  });
+
+  test("leaves the pid file as it was when the daemon cannot be started", async () => {
+    const input = { pidFile: file("pid"), writePidFile: true, command: ["/nowhere/x"] };
+    await expect(act(plugin, "restart", input).run()).rejects.toThrow("/nowhere/x");
+    await expect(readFile(file("pid"))).rejects.toThrow("ENOENT");
+    await writeFile(file("pid"), `${await freePid()}`);
+    await expect(act(plugin, "restart", input).run()).rejects.toThrow("/nowhere/x");
+    expect(await readFile(file("pid"), "utf8")).toMatch(/^\d+$/);
+  });
+
   test("refuses to append to a log that is a symbolic link", async () => {
     await symlink("/etc/passwd", file("log"));
     const input = { command: ["/bin/true"], logFile: file("log") };

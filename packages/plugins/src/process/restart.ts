@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { defineRemediation, type Preview, type RemediationContext } from "../contract.js";
 import { redact } from "../redact.js";
 import { manifest, type RestartInput } from "./config.js";
-import { startDaemon } from "./daemon.js";
+import { pidFileRefusal, startDaemon } from "./daemon.js";
 import { find } from "./find.js";
 import { refusal } from "./guard.js";
 import { commandLine, isZombie, type Process, programName } from "./proc.js";
@@ -35,8 +35,9 @@ interface Plan {
 }
 
 async function plan(input: RestartInput): Promise<Plan> {
-  const cwdRefusal = await checkCwd(input.cwd);
-  const refusals = cwdRefusal ? [cwdRefusal] : [];
+  const toWrite = pidFileToWrite(input);
+  const checks = [await checkCwd(input.cwd), toWrite && (await pidFileRefusal(toWrite))];
+  const refusals = checks.filter((reason) => reason !== undefined);
   if (input.pidFile === undefined && input.name === undefined && input.port === undefined)
     return { toStop: [], note: "stop nothing: the input names no running process", refusals };
   const found = await find(input);
@@ -64,12 +65,15 @@ async function start(input: RestartInput, context: RemediationContext): Promise<
     if (exitCode !== 0) throw new Error(`${text} exited with ${exitCode}`);
     return `${text} exited with 0`;
   }
-  const pidFile = input.writePidFile ? input.pidFile : undefined;
+  const pidFile = pidFileToWrite(input);
   const { pid, ended } = await startDaemon(command, { cwd, env, logFile, pidFile, signal: context.signal });
   const summary = `started ${text} as pid ${pid}${ended ? `; it ${ended} at once` : ""}`;
   context.output(`${summary}\n`);
   return summary;
 }
+
+const pidFileToWrite = ({ mode, writePidFile, pidFile }: RestartInput): string | undefined =>
+  mode === "daemon" && writePidFile ? pidFile : undefined;
 
 const how = ({ stop, graceMs }: RestartInput): string =>
   `${stop ? redact(stop.join(" ")) : "TERM"}, KILL after ${graceMs / 1000} s`;
