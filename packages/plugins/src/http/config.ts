@@ -6,7 +6,10 @@ const statusClass = z.string().regex(/^[1-5]xx$/, 'a class of status codes is wr
 const status = z.union([z.number().int().min(100).max(599), statusClass]);
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const bounds = z
-  .strictObject({ min: z.number().optional(), max: z.number().optional() })
+  .strictObject({
+    min: z.number().optional().describe("The lowest value that is well."),
+    max: z.number().optional().describe("The highest value that is well."),
+  })
   .refine((range) => range.min !== undefined || range.max !== undefined, "a range needs min, max or both");
 const path = z.string().regex(/^[^.]+(\.[^.]+)*$/, 'a path is written "queue.depth" or "items.0.id"');
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "this is not a header name");
