@@ -32,7 +32,12 @@ const containers = z.strictObject({
         .min(1)
         .default(2)
         .describe("CRIT when it restarted more often than this within windowMs."),
-      windowMs: z.number().int().min(10_000).default(300_000).describe("How far back restarts are counted, in ms."),
+      windowMs: z
+        .number()
+        .int()
+        .min(10_000)
+        .default(300_000)
+        .describe("How far back restarts and OOM kills are counted, in ms."),
     })
     .prefault({})
     .describe("What counts as a restart loop. A restart by docker.restart is not counted and ends the count."),

@@ -8,6 +8,7 @@ import { type ContainersConfig, manifest } from "./config.js";
 import { type Engine, EngineUnreachable, engineAt, type Listed } from "./engine.js";
 import { mapBounded } from "./map-bounded.js";
 import { observe } from "./observe.js";
+import { oomKills } from "./oom-kills.js";
 
 const CONCURRENCY = 4;
 
@@ -15,25 +16,25 @@ export const containersProbe = (acts: OwnActs) =>
   defineProbe(manifest.probes.containers, async (config, context): Promise<Outcome[]> => {
     const reached = await reach(config, context);
     if ("unreached" in reached) return [reached.unreached];
-    const { engine, listed } = reached;
+    const { engine, listed, at } = reached;
     const wanted = listed.filter(matcher(config.names));
     const mustRun = new Set(config.names?.filter((name) => !isGlob(name)));
-    const seen = await mapBounded(wanted, CONCURRENCY, (one) =>
-      observe({ engine, acts, config, context, mustRun }, one.Id, nameOf(one)),
-    );
+    const kills = await oomKills(engine, { at, windowMs: config.restartLoop.windowMs }, context.signal);
+    const observer = { engine, acts, config, context, mustRun, kills };
+    const seen = await mapBounded(wanted, CONCURRENCY, (one) => observe(observer, one.Id, nameOf(one)));
     const outcomes = [...seen.filter((outcome) => outcome !== undefined), ...missing(config, mustRun, listed, wanted)];
     outcomes.sort((a, b) => ((a.item ?? "") < (b.item ?? "") ? -1 : 1));
     return [...engineOutcome(context, outcomes), ...outcomes, ...vanished(context, outcomes)];
   });
 
-type Reached = { engine: Engine; listed: Listed[] } | { unreached: Outcome };
+type Reached = { engine: Engine; listed: Listed[]; at: number } | { unreached: Outcome };
 
 async function reach(config: ContainersConfig, { signal, memory }: ProbeContext): Promise<Reached> {
   const engine = engineAt(config.socketPath);
   try {
-    const listed = await engine.list({ label: labelFilters(config) }, signal);
+    const answer = await engine.list({ label: labelFilters(config) }, signal);
     memory.set("engineSeen", true);
-    return { engine, listed };
+    return { engine, ...answer };
   } catch (error) {
     if (!(error instanceof EngineUnreachable)) {
       signal.throwIfAborted();

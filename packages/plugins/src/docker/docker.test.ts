@@ -86,6 +86,20 @@ describe.skipIf(typeof engine === "string")("docker.containers", () => {
     expect(outcome.summary).toContain("out of memory");
   });
 
+  test("a container that ran out of memory and was started again is WARN, until docker.restart starts it anew", async () => {
+    const { name } = await run(
+      "[ -e /tmp/once ] && exec sleep 1000; touch /tmp/once; exec dd if=/dev/zero of=/dev/null bs=200M count=1",
+      { HostConfig: { Memory: 16 * 2 ** 20, MemorySwap: 16 * 2 ** 20, RestartPolicy: { Name: "always" } } },
+    );
+    await vi.waitFor(async () => {
+      const { status, summary } = await only(name);
+      expect(summary).toContain("is running; ran out of memory (OOM) 1 time within 5 min");
+      expect(status).toBe("WARN");
+    }, 20_000);
+    await act(plugin, "restart", { container: name, timeoutSeconds: 0 }).run();
+    expect((await only(name)).status).toBe("OK");
+  });
+
   test("a job that completed is OK by glob, CRIT by its plain name; a container somebody stopped is WARN", async () => {
     const job = await run("exit 0");
     await ended(job);
@@ -318,7 +332,7 @@ describe("an engine that misbehaves", () => {
 
   test("is UNKNOWN when it went away, and the outcome without item is closed when it is back", async () => {
     const context = testContext();
-    const list: RequestListener = (_, response) => void response.end("[]");
+    const list: RequestListener = ({ url }, response) => void response.end(url?.startsWith("/events") ? "" : "[]");
     const up = await fakeEngine(list);
     expect(await probe(config(), context)).toMatchObject([{ status: "NOT_APPLICABLE" }]);
     await up.close();

@@ -31,7 +31,10 @@ const HINTS: Record<string, string> = {
 };
 
 export interface Engine {
-  list(filters: Record<string, string[]>, signal: AbortSignal): Promise<Listed[]>;
+  /** `at` is the engine's own clock, in ms since 1970, cut to a second: no later than its now. */
+  list(filters: Record<string, string[]>, signal: AbortSignal): Promise<{ listed: Listed[]; at: number }>;
+  /** What it remembers, 256 events of all kinds at most. `until` must not lie ahead of its clock: it would wait. */
+  oomEvents(since: number, until: number, signal: AbortSignal): Promise<OomEvent[]>;
   inspect(container: string, signal: AbortSignal): Promise<Inspected>;
   stats(id: string, signal: AbortSignal): Promise<Stats>;
   /** Raw log bytes: framed by stream, unless the container has a terminal. */
@@ -42,19 +45,31 @@ export interface Engine {
 }
 
 /**
- * The seven calls we need of the Docker Engine API, on Node's own HTTP client. Not dockerode: it loads gRPC and
+ * The eight calls we need of the Docker Engine API, on Node's own HTTP client. Not dockerode: it loads gRPC and
  * protobuf with itself, 17 MB of the agent's 64.
  */
 export function engineAt(socketPath: string): Engine {
-  const get = (path: string, signal: AbortSignal) => call(socketPath, "GET", path, signal);
+  const get = async (path: string, signal: AbortSignal) => (await call(socketPath, "GET", path, signal)).body;
   const post = async (path: string, signal: AbortSignal): Promise<void> => {
     await call(socketPath, "POST", path, signal);
   };
-  const json = async <Answer>(path: string, signal: AbortSignal) =>
-    JSON.parse((await get(path, signal)).toString()) as Answer;
+  const json = async <Content>(path: string, signal: AbortSignal) =>
+    JSON.parse((await get(path, signal)).toString()) as Content;
   return {
-    list: (filters, signal) =>
-      json(`/containers/json?all=true&filters=${encodeURIComponent(JSON.stringify(filters))}`, signal),
+    async list(filters, signal) {
+      const path = `/containers/json?all=true&filters=${encoded(filters)}`;
+      const { body, at } = await call(socketPath, "GET", path, signal);
+      return { listed: JSON.parse(body.toString()) as Listed[], at };
+    },
+    async oomEvents(since, until, signal) {
+      const filters = encoded({ type: ["container"], event: ["oom"] });
+      const body = await get(`/events?since=${since / 1000}&until=${until / 1000}&filters=${filters}`, signal);
+      const lines = body
+        .toString()
+        .split("\n")
+        .filter((line) => line !== "");
+      return lines.map((line) => JSON.parse(line) as OomEvent);
+    },
     inspect: (container, signal) => json(`/containers/${encodeURIComponent(container)}/json`, signal),
     stats: (id, signal) => json(`/containers/${id}/stats?stream=false&one-shot=true`, signal),
     logs: (id, lines, signal) => get(`/containers/${id}/logs?stdout=true&stderr=true&tail=${lines}`, signal),
@@ -64,9 +79,17 @@ export function engineAt(socketPath: string): Engine {
   };
 }
 
+const encoded = (filters: Record<string, string[]>): string => encodeURIComponent(JSON.stringify(filters));
+
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-function call(socketPath: string, method: string, path: string, signal: AbortSignal): Promise<Buffer> {
+interface Answer {
+  body: Buffer;
+  /** The engine's clock; NaN when it does not say. */
+  at: number;
+}
+
+function call(socketPath: string, method: string, path: string, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // A kept-alive connection would outlive a restart of the engine.
     const sent = request(
@@ -86,7 +109,8 @@ function call(socketPath: string, method: string, path: string, signal: AbortSig
             response.destroy(new Error(`${path} answered more than ${MAX_ANSWER_BYTES} bytes`));
           else chunks.push(chunk);
         });
-        response.on("end", () => resolve(Buffer.concat(chunks)));
+        const at = Date.parse(response.headers.date ?? "");
+        response.on("end", () => resolve({ body: Buffer.concat(chunks), at }));
         response.on("error", reject);
       },
     );
@@ -111,6 +135,12 @@ export interface Listed {
   Id: string;
   Names: string[];
   State: string;
+}
+
+export interface OomEvent {
+  Actor: { ID: string };
+  /** Nanoseconds since 1970. */
+  timeNano: number;
 }
 
 export interface Inspected {

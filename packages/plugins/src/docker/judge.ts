@@ -8,6 +8,8 @@ export interface Seen {
   container: Inspected;
   /** Restarts within the window. */
   restarts: number;
+  /** Processes killed within the window because memory ran out. */
+  oomKills: number;
   usage?: Usage;
   /** Named without a glob: it has to run. */
   mustRun: boolean;
@@ -38,11 +40,16 @@ export function judge(seen: Seen, config: ContainersConfig): Verdict {
   }
 }
 
-function judgeRunning({ container: { State }, restarts, usage }: Seen, config: ContainersConfig): Verdict {
+function judgeRunning({ container: { State }, restarts, oomKills, usage }: Seen, config: ContainersConfig): Verdict {
   const { restartLoop, memoryPercent, cpuPercent } = config;
+  const minutes = Math.round(restartLoop.windowMs / 6_000) / 10;
+  const killed =
+    oomKills > 0
+      ? [`ran out of memory (OOM) ${oomKills} ${oomKills === 1 ? "time" : "times"} within ${minutes} min`]
+      : [];
   if (restarts > restartLoop.restarts) {
-    const minutes = Math.round(restartLoop.windowMs / 6_000) / 10;
-    return { status: "CRIT", reason: `is in a restart loop: ${restarts} restarts within ${minutes} min` };
+    const loop = `is in a restart loop: ${restarts} restarts within ${minutes} min`;
+    return { status: "CRIT", reason: [loop, ...killed].join("; ") };
   }
   const health = State.Health?.Status ?? "none";
   if (health === "unhealthy")
@@ -53,9 +60,10 @@ function judgeRunning({ container: { State }, restarts, usage }: Seen, config: C
   const memory = usage?.memoryPercent ?? 0;
   const cpu = usage?.cpuPercent ?? 0;
   const grades = { memory: gradeRising(memory, memoryPercent), cpu: gradeRising(cpu, cpuPercent) };
-  const status = worst(grades.memory, grades.cpu);
+  const status = worst(grades.memory, grades.cpu, oomKills > 0 ? "WARN" : "OK");
   const reasons = [
     health === "healthy" ? "is running and healthy" : "is running",
+    ...killed,
     ...(grades.memory === "OK"
       ? []
       : [`memory ${memory} % of its limit (warn ${memoryPercent.warn}, crit ${memoryPercent.crit})`]),

@@ -7,6 +7,7 @@ import type { ContainersConfig } from "./config.js";
 import { type Engine, EngineError, type Inspected, type Stats } from "./engine.js";
 import { judge } from "./judge.js";
 import { logLines } from "./logs.js";
+import type { OomKills } from "./oom-kills.js";
 import { noteRestarts, type RestartHistory } from "./restart-loop.js";
 import { sampleOf, type Usage, type UsageSample, usageOf } from "./usage.js";
 
@@ -16,6 +17,7 @@ export interface Observer {
   config: ContainersConfig;
   context: ProbeContext;
   mustRun: ReadonlySet<string>;
+  kills: OomKills;
 }
 
 /** One container as it is now; undefined when it was removed while we looked, UNKNOWN when the engine cannot tell. */
@@ -38,11 +40,15 @@ async function look(observer: Observer, id: string, item: string): Promise<Outco
     windowMs: config.restartLoop.windowMs,
   });
   context.memory.set(`restarts:${item}`, history);
+  // Our own start ends what was before it, as it does with restarts.
+  const since = acts.hasStarted(id, container.State.StartedAt) ? Date.parse(container.State.StartedAt) : 0;
+  const kills = observer.kills.get(id) ?? [];
   const usage = await measure(observer, container, item);
   const verdict = judge(
     {
       container,
       restarts: history.noticed.length,
+      oomKills: kills.filter((at) => at > since).length,
       usage,
       mustRun: observer.mustRun.has(item),
       stoppedByUs: acts.hasStopped(id, container.State.StartedAt),
