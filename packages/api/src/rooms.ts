@@ -1,5 +1,5 @@
 import { CLOSE } from "@poppo-ops/plugins/wire";
-import type { Express } from "express";
+import type { Express, RequestHandler } from "express";
 import { endedTokens, tokenAuthenticator } from "./access/authenticate-token.js";
 import { openAgents } from "./agents/agents-room.js";
 import type { Module } from "./engine/engine.js";
@@ -20,7 +20,7 @@ import { openSignals } from "./signals/signals-room.js";
 export interface Rooms {
   authenticate(credentials: Credentials): Promise<Principal>;
   onAlive(connection: Connection): void;
-  routes(web: Express): void;
+  routes(web: Express, identified: RequestHandler): void;
   modules: Module[];
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -59,9 +59,9 @@ export function openRooms(app: App, connections: Connections): Rooms {
   return {
     authenticate,
     onAlive: agents.onAlive,
-    routes: (web) => {
+    routes: (web, identified) => {
       signals.routes(web);
-      operationsRoutes(web, app, { cycles, authenticate });
+      operationsRoutes(web, app, { cycles, identified });
     },
     modules: modules.map((module) => cycles.observe(module)),
     start: agents.start,

@@ -18,6 +18,7 @@ import { Connections } from "./http/connections.js";
 import { healthRoutes } from "./http/health.js";
 import { gaugeServer, metricsRoute } from "./http/metrics.js";
 import { createHttpServer } from "./http/server.js";
+import { UnderWay } from "./http/under-way.js";
 import { type SocketLayer, serveWebSocket } from "./http/websocket.js";
 import type { App } from "./kernel/app.js";
 import { AppError } from "./kernel/app-error.js";
@@ -112,15 +113,17 @@ async function open(options: ServerOptions, closers: Closers): Promise<Omit<Runn
   );
 
   const state = { ready: false, startedAt: clock.now(), version: options.version };
+  const underWay = new UnderWay();
   const http = createHttpServer({
     app,
     apollo,
     operations,
     authenticate: rooms.authenticate,
-    routes: (web) => {
+    underWay,
+    routes: (web, identified) => {
       healthRoutes(web, app, events, state);
       metricsRoute(web, app);
-      rooms.routes(web);
+      rooms.routes(web, identified);
     },
   });
   const sockets = serveWebSocket({
@@ -132,6 +135,7 @@ async function open(options: ServerOptions, closers: Closers): Promise<Omit<Runn
     connections,
     admission: new Admission(clock, connectionsPerSecond),
     authenticate: rooms.authenticate,
+    underWay,
     onAlive: rooms.onAlive,
   });
   gaugeServer(app, { events, fanOut, connections, sockets });

@@ -41,7 +41,10 @@ export const LIMITS = {
   /** What one socket may have unread before it is ended; the queue of a subscription is bounded lower. */
   socketBufferBytes: 16 * 1024 * 1024,
   operationsPerSocket: 200,
+  /** Queries and mutations under way, over HTTP and WebSocket together. */
   operationsPerPrincipal: 500,
+  /** The same for callers without a token. */
+  operationsPerAddress: 50,
 } as const;
 
 const refuse = (message: string): never => {

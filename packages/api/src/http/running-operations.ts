@@ -8,7 +8,7 @@ import { AppError } from "../kernel/app-error.js";
  */
 export class RunningOperations {
   private readonly ids = new Set<string>();
-  private begun?: string;
+  private begun?: { id: string; whenEnded?: () => void };
 
   /** @throws {AppError} CONFLICT, TOO_MANY_REQUESTS */
   begin(id: string): void {
@@ -21,18 +21,24 @@ export class RunningOperations {
         { retryAfterMs: 1000 },
       );
     this.ids.add(id);
-    this.begun = id;
+    this.begun = { id };
   }
 
-  /** Handles a message: the core calls `begin` at once, and is done when the operation has ended. */
+  /** What to do when the operation that was just begun has ended. */
+  whenEnded(release: () => void): void {
+    this.begun!.whenEnded = release;
+  }
+
+  /** Handles a message: the core calls `begin` (and `whenEnded`) at once, and is done when the operation has ended. */
   async during(handle: () => Promise<void>): Promise<void> {
     const handled = handle();
-    const id = this.begun;
+    const { begun } = this;
     this.begun = undefined;
     try {
       await handled;
     } finally {
-      if (id !== undefined) this.ids.delete(id);
+      if (begun) this.ids.delete(begun.id);
+      begun?.whenEnded?.();
     }
   }
 }

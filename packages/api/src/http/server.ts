@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { ApolloServer } from "@apollo/server";
 import { expressMiddleware } from "@as-integrations/express5";
-import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import { printSchema } from "graphql";
 import { isUnreachable } from "../db/database.js";
 import { type Context, newContext } from "../graphql/context.js";
@@ -13,14 +13,16 @@ import { newId } from "../kernel/ids.js";
 import type { Principal } from "../kernel/permissions.js";
 import type { Credentials } from "./authenticate.js";
 import { countRequest } from "./metrics.js";
+import type { UnderWay } from "./under-way.js";
 
 export interface HttpOptions {
   app: App;
   apollo: ApolloServer<Context>;
   operations: Operations;
   authenticate(credentials: Credentials): Promise<Principal>;
-  /** Adds the routes of the rooms. */
-  routes(web: Express): void;
+  underWay: UnderWay;
+  /** Adds the routes of the rooms; those that need a token begin with `identified`, after which `principalOf` knows who asks. */
+  routes(web: Express, identified: RequestHandler): void;
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -34,7 +36,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   PAYLOAD_TOO_LARGE: 413,
 };
 
-export function createHttpServer({ app, apollo, operations, authenticate, routes }: HttpOptions): Server {
+export function createHttpServer(options: HttpOptions): Server {
+  const { app, apollo, operations, routes } = options;
+  const identified = identify(options);
   const web = express();
   web.disable("x-powered-by");
   web.set("etag", false);
@@ -48,10 +52,10 @@ export function createHttpServer({ app, apollo, operations, authenticate, routes
   web.use(
     "/graphql",
     express.json({ limit: LIMITS.bodyBytes, type: ["application/json", "application/graphql-response+json"] }),
-    limitPerPrincipal(authenticate),
+    identified,
     expressMiddleware(apollo, { context: async ({ req }) => newContext(app, principalOf(req)) }),
   );
-  routes(web);
+  routes(web, identified);
   web.use(() => {
     throw new AppError("NOT_FOUND", "There is nothing at this address; the API is at /graphql.");
   });
@@ -75,27 +79,14 @@ const principals = new WeakMap<Request, Principal>();
 export const principalOf = (request: Request): Principal => principals.get(request)!;
 
 /** Authenticates, and bounds what one identity (for anonymous callers, one address) may have under way. */
-export function limitPerPrincipal(authenticate: HttpOptions["authenticate"]) {
-  const underWay = new Map<string, number>();
-  return async (request: Request, response: Response, next: NextFunction) => {
+const identify =
+  ({ authenticate, underWay }: HttpOptions): RequestHandler =>
+  async (request, response, next) => {
     const principal = await authenticate({ authorization: request.headers.authorization });
     principals.set(request, principal);
-    const key = principal.kind === "anonymous" ? `anonymous ${request.socket.remoteAddress}` : principal.id;
-    const count = (underWay.get(key) ?? 0) + 1;
-    const limit = principal.kind === "anonymous" ? 50 : LIMITS.operationsPerPrincipal;
-    if (count > limit)
-      throw new AppError("TOO_MANY_REQUESTS", `${principal.name} has ${limit} requests under way; wait for some.`, {
-        retryAfterMs: 1000,
-      });
-    underWay.set(key, count);
-    response.once("close", () => {
-      const left = underWay.get(key)! - 1;
-      if (left > 0) underWay.set(key, left);
-      else underWay.delete(key);
-    });
+    response.once("close", underWay.begin(principal, request.socket.remoteAddress));
     next();
   };
-}
 
 const errorBody = (code: ErrorCode, message: string, details: object = {}) => ({
   errors: [{ message, extensions: { ...details, code } }],

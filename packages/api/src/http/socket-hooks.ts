@@ -20,6 +20,7 @@ import type { Connections } from "./connections.js";
 import { eventSocket } from "./event-socket.js";
 import type { Liveness } from "./liveness.js";
 import type { RunningOperations } from "./running-operations.js";
+import type { UnderWay } from "./under-way.js";
 
 export interface HookOptions {
   app: App;
@@ -29,6 +30,7 @@ export interface HookOptions {
   connections: Connections;
   liveness: Liveness;
   authenticate(credentials: Credentials): Promise<Principal>;
+  underWay: UnderWay;
   /** Told when a connection proves that it lives: opened, or a pong. */
   onAlive(connection: Connection): void;
 }
@@ -84,7 +86,10 @@ export function hooks(options: HookOptions): ServerOptions<Record<string, unknow
       const context = newContext(app, socket.extra.connection!.principal, socket.extra.connection);
       try {
         begin(socket, id, format);
-        return prepare(options, socket, id, payload, context);
+        const prepared = prepare(options, socket, id, payload, context);
+        if (prepared.operation.operation !== "subscription")
+          socket.extra.running.whenEnded(options.underWay.begin(context.scope.principal));
+        return prepared;
       } catch (error) {
         // Thrown, it would close the socket with 4500, which clients take for final.
         const errors = asErrors(error);

@@ -88,6 +88,34 @@ test("a mutation over WebSocket is executed exactly once", async () => {
   await socket.close();
 });
 
+test("what an identity has under way counts together, over HTTP and all its sockets; subscriptions do not", async () => {
+  await using own = await testServer();
+  const token = await own.tokenFor("VIEWER");
+  const sockets = await Promise.all(Array.from({ length: 3 }, () => own.socket(token)));
+  const other = await own.socket();
+  const { pool } = own.app.database;
+  const blocker = await pool.connect();
+  await blocker.query("BEGIN; LOCK TABLE services IN ACCESS EXCLUSIVE MODE");
+  const query = '{ service(name: "x") { id } }';
+  const overHttp = own.ask(query, {}, token);
+  const waiting = `SELECT FROM pg_locks WHERE relation = 'services'::regclass AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  await expect.poll(async () => (await blocker.query(waiting)).rowCount).toBe(1);
+  for (let i = 0; i < 500; i++) sockets[i % 3]!.subscribe(query);
+  const told = (type: string) => sockets.flatMap(({ received }) => received.filter((message) => message.type === type));
+  await expect.poll(() => told("error").length).toBe(1);
+  expect(told("error")[0]!.payload[0].extensions).toMatchObject({ code: "TOO_MANY_REQUESTS", retryAfterMs: 1000 });
+  const id = sockets[0]!.subscribe("subscription { incidentEvents { cursor } }");
+  expect((await sockets[0]!.next((message) => message.id === id)).type).toBe("next");
+  expect(await other.ask("{ __typename }")).toEqual({ data: { __typename: "Query" } });
+  await blocker.query("COMMIT");
+  blocker.release();
+  expect((await overHttp).status).toBe(200);
+  await expect.poll(() => told("complete").length).toBe(499);
+  expect(await sockets[1]!.ask(query)).toEqual({ data: { service: null } });
+  await Promise.all([...sockets, other].map((socket) => socket.close()));
+});
+
 test("an id that is used again at once leaves no subscription behind that nothing could stop", async () => {
   const own = await server.socket();
   own.sendTogether(forever("again"), { type: "complete", id: "again" }, forever("again"));

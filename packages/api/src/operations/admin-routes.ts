@@ -1,6 +1,5 @@
-import express, { type Express, type Request } from "express";
-import type { HttpOptions } from "../http/server.js";
-import { limitPerPrincipal, principalOf } from "../http/server.js";
+import express, { type Express, type Request, type RequestHandler } from "express";
+import { principalOf } from "../http/server.js";
 import type { App, Scope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Processing, pauseProcessing, resumeProcessing } from "../remediations/processing.service.js";
@@ -9,17 +8,16 @@ import { type Processing, pauseProcessing, resumeProcessing } from "../remediati
  * The playbook's `POST /api/admin/pause-processing` and `/resume-processing`, as they stand there: a bare POST pauses.
  * A Bearer token that may pause is needed; the JSON body may give `reason` and `ttl` (`"1h"`, or seconds).
  */
-export function adminRoutes(web: Express, app: App, authenticate: HttpOptions["authenticate"]): void {
+export function adminRoutes(web: Express, app: App, identified: RequestHandler): void {
   const body = express.json({ limit: "16kb" });
-  const known = limitPerPrincipal(authenticate);
   const scopeOf = (request: Request): Scope => ({ app, principal: principalOf(request) });
 
-  web.post("/api/admin/pause-processing", known, body, async (request, response) => {
+  web.post("/api/admin/pause-processing", identified, body, async (request, response) => {
     const scope = scopeOf(request);
     const { processing } = await pauseProcessing(scope, pauseInput(request.body, scope.principal.name));
     response.json({ ...shown(processing), note: "No remediation begins from now on; what runs already goes on." });
   });
-  web.post("/api/admin/resume-processing", known, body, async (request, response) => {
+  web.post("/api/admin/resume-processing", identified, body, async (request, response) => {
     const { processing } = await resumeProcessing(scopeOf(request), {});
     response.json(shown(processing));
   });

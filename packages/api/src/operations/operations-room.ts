@@ -1,5 +1,4 @@
-import type { Express } from "express";
-import type { HttpOptions } from "../http/server.js";
+import type { Express, RequestHandler } from "express";
 import type { App } from "../kernel/app.js";
 import { adminRoutes } from "./admin-routes.js";
 import type { EngineCycles } from "./engine-cycles.js";
@@ -10,9 +9,9 @@ import { runningTasksRoute } from "./running-tasks.js";
 export function operationsRoutes(
   web: Express,
   app: App,
-  { cycles, authenticate }: { cycles: EngineCycles; authenticate: HttpOptions["authenticate"] },
+  { cycles, identified }: { cycles: EngineCycles; identified: RequestHandler },
 ): void {
   queueHealthRoute(web, app, cycles);
   runningTasksRoute(web, app);
-  adminRoutes(web, app, authenticate);
+  adminRoutes(web, app, identified);
 }
