@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ERROR_CODES } from "../kernel/app-error.js";
+import { scrape } from "./testing/scrape.js";
 import { type TestServer, testServer } from "./testing/test-server.js";
 
 let server: TestServer;
@@ -81,6 +82,25 @@ describe("identity", () => {
     expect(read.errors![0]!.extensions.code).toBe("UNAUTHENTICATED");
     expect(await (await fetch(`${server.url}/schema.graphql`)).text()).toContain("type Query");
   });
+});
+
+test("who leaves while the token is looked up is not counted for ever", async () => {
+  await using own = await testServer();
+  const token = await own.tokenFor("VIEWER");
+  const locker = await own.app.database.pool.connect();
+  await locker.query("BEGIN; LOCK TABLE api_tokens IN ACCESS EXCLUSIVE MODE");
+  const { hostname, port } = new URL(own.url);
+  const body = JSON.stringify({ query: "{ __typename }" });
+  const head = `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+  for (let i = 0; i < 500; i++) {
+    const socket = connect(Number(port), hostname);
+    socket.write(`${head}\r\nAuthorization: Bearer ${token}\r\n\r\n${body}`, () => socket.destroy());
+  }
+  const left = { route: "/graphql", method: "POST", status: "aborted" };
+  await expect.poll(async () => (await scrape(own.url)).value("poppo_http_requests_total", left)).toBe(500);
+  await locker.query("COMMIT");
+  locker.release();
+  expect(await own.ask("{ __typename }", {}, token)).toMatchObject({ data: { __typename: "Query" } });
 });
 
 test("a mutation is executed exactly once", async () => {

@@ -83,6 +83,8 @@ const identify =
   ({ authenticate, underWay }: HttpOptions): RequestHandler =>
   async (request, response, next) => {
     const principal = await authenticate({ authorization: request.headers.authorization });
+    // Who left meanwhile would be counted for ever.
+    if (response.closed) return;
     principals.set(request, principal);
     response.once("close", underWay.begin(principal, request.socket.remoteAddress));
     next();
