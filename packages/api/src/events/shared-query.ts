@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import {
   type DocumentNode,
   type ExecutionArgs,
-  execute,
   type FieldNode,
   type FragmentDefinitionNode,
   getArgumentValues,
@@ -12,9 +11,10 @@ import {
   type SelectionSetNode,
   visit,
 } from "graphql";
-import { isUnreachable } from "../db/database.js";
 import { type Context, newContext } from "../graphql/context.js";
-import { formatError } from "../graphql/format-error.js";
+import { codeOf, formatError } from "../graphql/format-error.js";
+import { executeWithDeadline } from "../graphql/operation.js";
+import type { ErrorCode } from "../kernel/app-error.js";
 import { encodeCursor, type Position } from "./cursor.js";
 import { type EventFilter, type EventPage, publish } from "./event.type.js";
 import { matcher } from "./event-filter.js";
@@ -87,14 +87,16 @@ const keyOf = (source: string, { operationName }: Args, variables: Variables): s
     .update(JSON.stringify([source, operationName, variables]))
     .digest("base64url");
 
+const PASSING = new Set<ErrorCode>(["UNAVAILABLE", "DEADLINE_EXCEEDED"]);
+
 function renderer(args: Args, log: EventLog): Pick<SharedQuery, "render" | "renderGap"> {
   const { app, principal } = args.contextValue.scope;
   const render = async (page: EventPage): Promise<string> => {
     const contextValue = newContext(app, principal);
-    const result = await execute({ ...args, rootValue: page, contextValue });
-    // Events whose details could not be read now are read again, not handed out without.
-    const unreachable = result.errors?.find((error) => isUnreachable(error.originalError));
-    if (unreachable) throw unreachable;
+    const result = await executeWithDeadline({ ...args, rootValue: page, contextValue });
+    // Events whose details could not be read now, or not in time, are read again, not handed out without.
+    const passing = result.errors?.find((error) => PASSING.has(codeOf(error)));
+    if (passing) throw passing;
     const errors = result.errors?.map((error) => formatError(error, contextValue.requestId, app.log));
     return JSON.stringify({ data: result.data, ...(errors && { errors }) });
   };

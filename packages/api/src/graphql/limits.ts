@@ -5,9 +5,10 @@ import { maxDirectivesRule } from "@escape.tech/graphql-armor-max-directives";
 import {
   type ArgumentNode,
   type DocumentNode,
-  type GraphQLCompositeType,
   type GraphQLError,
+  type GraphQLNamedType,
   type GraphQLSchema,
+  getNamedType,
   getNullableType,
   isListType,
   Kind,
@@ -18,7 +19,11 @@ import {
   type ValidationRule,
   visit,
 } from "graphql";
-import type { ComplexityEstimator, getComplexity as GetComplexity } from "graphql-query-complexity";
+import type {
+  ComplexityEstimator,
+  ComplexityEstimatorArgs,
+  getComplexity as GetComplexity,
+} from "graphql-query-complexity";
 import { AppError } from "../kernel/app-error.js";
 import type { Principal } from "../kernel/permissions.js";
 
@@ -118,15 +123,23 @@ function countRootFields(operation: OperationDefinitionNode, document: DocumentN
   return count(operation.selectionSet);
 }
 
-/** What a list without `first` is taken to hold; the lists of a page are counted by the page's own `first`. */
+/** What a list without `first` is taken to hold; the lists of a page are counted where the page is asked for. */
 const UNPAGED_LIST = 10;
-const isPage = (type: GraphQLCompositeType): boolean => /(Connection|Page|Payload)$/.test(type.name);
+/** The most events that a subscription brings in one page, as `FanOut` makes them. */
+const SUBSCRIBED_PAGE = 200;
+/** The most objects that a bulk mutation takes, and that a subscription brings as a list. */
+const WHOLE_LIST = 500;
+const isPage = (type: GraphQLNamedType): boolean => /(Connection|Page)$/.test(type.name);
 
-const estimator: ComplexityEstimator = ({ args, childComplexity, field, type }) => {
-  const isList = isListType(getNullableType(field.type)) && !isPage(type);
-  const size = typeof args.first === "number" ? Math.max(1, args.first) : isList ? UNPAGED_LIST : 1;
-  return 1 + size * childComplexity;
-};
+function sizeOf({ args, field, type }: ComplexityEstimatorArgs): number {
+  if (typeof args.first === "number") return Math.max(1, args.first);
+  const isSubscribed = type.name === "Subscription";
+  if (isSubscribed && isPage(getNamedType(field.type))) return SUBSCRIBED_PAGE;
+  if (!isListType(getNullableType(field.type)) || isPage(type)) return 1;
+  return isSubscribed || type.name.startsWith("Bulk") ? WHOLE_LIST : UNPAGED_LIST;
+}
+
+const estimator: ComplexityEstimator = (selected) => 1 + sizeOf(selected) * selected.childComplexity;
 
 /** Counts each selected field once, times the size of every list above it. */
 export function costOf(

@@ -93,11 +93,12 @@ export interface ExecutionRequest {
   schema: GraphQLSchema;
   document: DocumentNode;
   contextValue: Context;
+  rootValue?: unknown;
   operationName?: string | null;
   variableValues?: Record<string, unknown> | null;
 }
 
-/** Executes a query or mutation and gives it up at the deadline; its statements end by `statement_timeout`. */
+/** Executes a query, a mutation or a subscription's page and gives it up at the deadline; its statements end by `statement_timeout`. */
 export async function executeWithDeadline(request: ExecutionRequest): Promise<ExecutionResult> {
   const result = execute(request);
   if (!(result instanceof Promise)) return result;

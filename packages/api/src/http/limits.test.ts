@@ -1,6 +1,14 @@
-import { getIntrospectionQuery } from "graphql";
+import "reflect-metadata";
+import { readdirSync, readFileSync } from "node:fs";
+import { getIntrospectionQuery, Kind, parse } from "graphql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { costOf, LIMITS } from "../graphql/limits.js";
+import { systemScope } from "../kernel/app.js";
 import { ERROR_CODES } from "../kernel/app-error.js";
+import { act } from "../kernel/command.js";
+import { newId } from "../kernel/ids.js";
+import { manualClock } from "../kernel/testing/manual-clock.js";
+import { buildSchema } from "../schema.js";
 import type { GraphqlSocket } from "./testing/graphql-socket.js";
 import { REFUSED_DOCUMENTS } from "./testing/refused-documents.js";
 import { type Answer, type TestServer, testServer } from "./testing/test-server.js";
@@ -50,6 +58,14 @@ describe.each(TRANSPORTS)("%s", (_transport, ask) => {
     expect(await ask(query, { n: 500 })).toMatchObject({ data: { incidents: { nodes: [], totalCount: 0 } } });
   });
 
+  test("answers what a bulk mutation has done", async () => {
+    const ids = Array.from({ length: 500 }, newId);
+    const fields =
+      "id number title status severity service { id name } lastEvent { summary } timeline(first: 10) { events { type } }";
+    const bulk = `mutation($ids: [ID!]!) { resolveIncidents(input: { ids: $ids }) { incidents { ${fields} } userErrors { code } } }`;
+    expect((await ask(bulk, { ids })).errors).toBeUndefined();
+  });
+
   test("counts what a document costs for each page size, and its default is not what null is", async () => {
     const list =
       "nodes { timeline(first: $n) { events { summary incident { timeline(first: $n) { events { summary } } } } } }";
@@ -80,6 +96,56 @@ describe.each(TRANSPORTS)("%s", (_transport, ask) => {
     expectForm(answer);
     expect(answer.errors![0]!.extensions.code).toBe("BAD_INPUT");
   });
+});
+
+test("every subscription of the SDK is within the limits", async () => {
+  const folder = new URL("../../../client/src/operations/", import.meta.url);
+  const texts = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), "utf8"));
+  const document = parse(texts.join("\n"));
+  const schema = await buildSchema();
+  const names = document.definitions.flatMap((definition) =>
+    definition.kind === Kind.OPERATION_DEFINITION && definition.operation === "subscription"
+      ? [definition.name!.value]
+      : [],
+  );
+  expect(names).toContain("IncidentEvents");
+  for (const name of names) expect(costOf(schema, document, name, { runId: newId() }), name).toBeLessThan(LIMITS.cost);
+});
+
+test("what hangs is given up at its deadline on both transports, and a page of events is then read again", async () => {
+  const clock = manualClock();
+  await using own = await testServer({ clock });
+  const { data } = await own.ask(
+    'mutation { raiseIncident(input: { title: "locked", severity: P3 }) { incident { id } } }',
+  );
+  const events = await own.socket();
+  const id = events.subscribe("subscription { incidentEvents { events { summary incident { title } } } }");
+  await events.next((message) => message.id === id);
+  const asking = await own.socket();
+  const blocker = await own.app.database.pool.connect();
+  await blocker.query("BEGIN; LOCK TABLE incidents IN ACCESS EXCLUSIVE MODE");
+  await act(systemScope(own.app), async ({ emit }) =>
+    emit({ type: "test.noted", summary: "read again", incidentId: data.raiseIncident.incident.id }),
+  );
+  const query = "{ incidents { totalCount } }";
+  const until = (happened: () => boolean) => expect.poll(() => clock.advance(1000).then(happened)).toBe(true);
+  const codes: string[] = [];
+  const answers = [own.ask(query), asking.ask(query)].map(async (answer) => {
+    codes.push((await answer).errors![0]!.extensions.code);
+  });
+  await until(() => codes.length === 2);
+  await Promise.all(answers);
+  expect(codes).toEqual(["DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"]);
+  const begun = clock.monotonic();
+  await until(() => clock.monotonic() - begun > LIMITS.deadlineMs);
+  await blocker.query("COMMIT");
+  blocker.release();
+  const pages = () => events.received.filter((message) => message.id === id).map(({ payload }) => payload);
+  const read = () => pages().flatMap((page) => page.data?.incidentEvents.events ?? []);
+  await until(() => read().length > 0);
+  expect(read()).toEqual([{ summary: "read again", incident: { title: "locked" } }]);
+  expect(pages().filter((page) => page.errors)).toEqual([]);
+  await Promise.all([events.close(), asking.close()]);
 });
 
 test("a VIEWER is told what a mutation needs, and nothing else", async () => {

@@ -85,6 +85,18 @@ const TOO_COMPLEX: (Omit<RefusedDocument, "code"> & { message: RegExp })[] = [
   { what: "cost by variables", query: `query($n: Int) { ${paged("$n")} }`, variables: { n: 500 }, message: /costs/ },
   { what: "cost by a variable's default", query: `query($n: Int = 500) { ${paged("$n")} }`, message: /costs/ },
   {
+    what: "cost of a subscription's page",
+    query:
+      "subscription { incidentEvents { events { incident { timeline(first: 500) { events { summary incident { timeline(first: 45) { events { summary } } } } } } } } }",
+    message: /costs/,
+  },
+  {
+    what: "cost of a bulk mutation's answer",
+    query:
+      "mutation { resolveIncidents(input: { ids: [] }) { incidents { timeline(first: 500) { events { summary payload } } } } }",
+    message: /costs/,
+  },
+  {
     what: "lists in lists that have no page size",
     query: `{ services(first: 500) { nodes { ${dependsOn(3)} } } }`,
     message: /costs/,
