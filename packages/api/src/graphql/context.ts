@@ -4,18 +4,22 @@ import type { App, Scope } from "../kernel/app.js";
 import { newId } from "../kernel/ids.js";
 import type { Principal } from "../kernel/permissions.js";
 
-/** How to load many objects by key in one query; results in the order of the keys. */
+/** How to load many objects by key in one query; results in the order of the keys. Keys of several values are plain objects. */
 export type LoaderDefinition<Key, Value> = (db: Db, keys: readonly Key[]) => Promise<(Value | null)[]>;
 
 /** One cache per operation: nothing is read twice within it, and nothing outlives it. */
 export class Loaders {
-  private readonly loaders = new Map<unknown, DataLoader<never, unknown>>();
+  private readonly loaders = new Map<unknown, DataLoader<never, unknown, unknown>>();
   constructor(private readonly db: Db) {}
 
   load<Key, Value>(definition: LoaderDefinition<Key, Value>, key: Key): Promise<Value | null> {
     const known = this.loaders.get(definition);
     const loader =
-      known ?? new DataLoader<never, unknown>(async (keys) => definition(this.db, keys), { maxBatchSize: 1000 });
+      known ??
+      new DataLoader<never, unknown, unknown>(async (keys) => definition(this.db, keys), {
+        maxBatchSize: 1000,
+        cacheKeyFn: (key) => (typeof key === "string" ? key : JSON.stringify(key)),
+      });
     if (!known) this.loaders.set(definition, loader);
     return loader.load(key as never) as Promise<Value | null>;
   }

@@ -1,10 +1,8 @@
-import { eq } from "drizzle-orm";
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from "type-graphql";
-import { encodeCursor } from "../events/cursor.js";
-import { events } from "../events/event.table.js";
+import { decodeCursor, encodeCursor } from "../events/cursor.js";
 import { Event, EventPage, type PublishedEvent } from "../events/event.type.js";
-import { headOf, readEvents } from "../events/read-events.js";
+import { headOf, timelineOf } from "../events/read-events.js";
 import { type Connection, checkFirst } from "../graphql/connection.js";
 import type { Context } from "../graphql/context.js";
 import { payload, userErrors } from "../graphql/payload.js";
@@ -115,9 +113,10 @@ export class IncidentResolver {
     @Root() { id }: IncidentRow,
     @Arg("first", () => Int, { defaultValue: 50 }) first: number,
     @Arg("after", () => Cursor, { nullable: true }) after: string | null,
-    @Ctx() { scope }: Context,
+    @Ctx() { loaders }: Context,
   ): Promise<EventPage> {
-    return readEvents(scope.app.database.db, { after, first: checkFirst(first), where: eq(events.incidentId, id) });
+    const key = { incidentId: id, after: after ? decodeCursor(after) : null, first: checkFirst(first) };
+    return (await loaders.load(timelineOf, key))!;
   }
 
   @FieldResolver(() => Event, { nullable: true, description: "The newest entry of the timeline." })
