@@ -1,18 +1,21 @@
-import { GraphQLScalarType, Kind } from "graphql";
+import { GraphQLError, GraphQLScalarType, Kind, print } from "graphql";
 import { GraphQLDateTime, GraphQLJSON } from "graphql-scalars";
 import { formatDuration } from "../kernel/durations.js";
 
 const text = (name: string, description: string, serialize: (value: unknown) => unknown = String) => {
-  const parse = (value: unknown) => {
-    if (typeof value !== "string") throw new TypeError(`${name} takes text, not ${JSON.stringify(value)}`);
-    return value;
-  };
+  const refusal = (given: string) => new GraphQLError(`${name} takes text, not ${given}`);
   return new GraphQLScalarType({
     name,
     description,
     serialize,
-    parseValue: parse,
-    parseLiteral: (node) => parse(node.kind === Kind.STRING ? node.value : undefined),
+    parseValue(value) {
+      if (typeof value !== "string") throw refusal(JSON.stringify(value));
+      return value;
+    },
+    parseLiteral(node) {
+      if (node.kind !== Kind.STRING) throw refusal(print(node));
+      return node.value;
+    },
   });
 };
 

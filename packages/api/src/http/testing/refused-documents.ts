@@ -54,6 +54,19 @@ const MALFORMED: RefusedDocument[] = [
   },
 ];
 
+const WRONG_SCALARS = [
+  ["Cursor", "query", "events(after: $value) { cursor }"],
+  ["BigInt", "query", "auditLog(after: $value) { seq }"],
+  ["Duration", "mutation", 'createApiToken(input: { name: "x", role: VIEWER, expiresIn: $value }) { token }'],
+].flatMap(([scalar, operation, field]): RefusedDocument[] => {
+  const expected = { code: "GRAPHQL_VALIDATION_FAILED", message: new RegExp(`${scalar} takes text, not 5`) } as const;
+  const byVariable = `${operation}($value: ${scalar}) { ${field} }`;
+  return [
+    { what: `a number as a ${scalar}`, query: `${operation} { ${field!.replace("$value", "5")} }`, ...expected },
+    { what: `a number as a variable of type ${scalar}`, query: byVariable, variables: { value: 5 }, ...expected },
+  ];
+});
+
 const TOO_LARGE: RefusedDocument[] = [
   { what: "20,001 characters", query: `{ viewer { name } } #${"x".repeat(20_000)}`, code: "DOCUMENT_TOO_LARGE" },
   { what: "2,001 tokens", query: `{ viewer { ${times(2001, () => "name")} } }`, code: "DOCUMENT_TOO_LARGE" },
@@ -132,6 +145,7 @@ const CYCLES: RefusedDocument[] = [
 
 export const REFUSED_DOCUMENTS: RefusedDocument[] = [
   ...MALFORMED,
+  ...WRONG_SCALARS,
   ...TOO_LARGE,
   ...TOO_COMPLEX.map((one) => ({ ...one, code: "DOCUMENT_TOO_COMPLEX" as const })),
   ...CYCLES,
