@@ -5,6 +5,7 @@ import { command } from "../kernel/command.js";
 import { duration } from "../kernel/durations.js";
 import { hashToken, newToken, tokenPrefix } from "../kernel/ids.js";
 import { ROLES } from "../kernel/permissions.js";
+import { uuid } from "../kernel/uuid.js";
 import { apiTokens } from "./api-token.table.js";
 
 const YEAR = 366 * 86_400_000;
@@ -52,7 +53,7 @@ export const createApiToken = command({
 
 export const revokeApiToken = command({
   permission: "token:manage",
-  input: z.object({ id: z.uuid() }),
+  input: z.object({ id: uuid() }),
   async run({ db, now, emit, hint }, { id }) {
     const [apiToken] = await db
       .update(apiTokens)

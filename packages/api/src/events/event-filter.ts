@@ -1,15 +1,21 @@
 import { and, inArray, like, or, type SQL } from "drizzle-orm";
 import { AppError } from "../kernel/app-error.js";
 import type { AppendedEvent } from "../kernel/appended.js";
+import { parseUuid } from "../kernel/uuid.js";
 import { events } from "./event.table.js";
 import type { EventFilter } from "./event.type.js";
+
+const idsOf = (filter: EventFilter, field: "incidentIds" | "serviceIds"): string[] | undefined =>
+  filter[field]?.map((id) => parseUuid(id, field));
 
 /** One filter, twice: over rows in memory for subscribers, as SQL for queries. The tests hold them together. */
 export function matcher(filter: EventFilter | null | undefined): (event: AppendedEvent) => boolean {
   if (!filter) return () => true;
   const types = filter.types && typeMatcher(checkTypes(filter.types));
-  const incidents = filter.incidentIds && new Set<string | null>(filter.incidentIds);
-  const services = filter.serviceIds && new Set<string | null>(filter.serviceIds);
+  const incidentIds = idsOf(filter, "incidentIds");
+  const serviceIds = idsOf(filter, "serviceIds");
+  const incidents = incidentIds && new Set<string | null>(incidentIds);
+  const services = serviceIds && new Set<string | null>(serviceIds);
   const severities = filter.severities && new Set<string | null>(filter.severities);
   return (event) =>
     (!types || types(event.type)) &&
@@ -34,7 +40,9 @@ function typeMatcher(types: string[]): (type: string) => boolean {
 
 export function filterSql(filter: EventFilter | null | undefined): SQL | undefined {
   if (!filter) return undefined;
-  const { types, incidentIds, serviceIds, severities } = filter;
+  const { types, severities } = filter;
+  const incidentIds = idsOf(filter, "incidentIds");
+  const serviceIds = idsOf(filter, "serviceIds");
   if (types) checkTypes(types);
   return and(
     types

@@ -177,6 +177,8 @@ test("a filter of a subscription lets through exactly what the same filter of th
     { severities: ["P0", "P1"], types: ["incident.raised"] },
     { incidentIds: [raised[0]!.id, raised[1]!.id] },
     { serviceIds: [service] },
+    { serviceIds: [service.toUpperCase()], incidentIds: null },
+    { incidentIds: [raised[0]!.id.toUpperCase()] },
     { serviceIds: [] },
   ];
   const socket = await own.socket();
@@ -311,6 +313,21 @@ test("a client that stops reading is cut off; the others are not held up, and th
   await poll(() => seqsOf(slow, resumed).at(-1)).toBe(head);
   expect([...seqsOf(slow, slowId), ...seqsOf(slow, resumed)]).toEqual(range(head - written + 1, head));
   await Promise.all([slow.close(), quick.close()]);
+});
+
+test("an id that is none is refused on both ways, instead of being waited for", async () => {
+  const socket = await server.socket();
+  const filter = { incidentIds: ["42"] };
+  const { errors: live } = await socket.ask(SUBSCRIPTION, { filter });
+  const { errors: past } = await server.ask("query ($filter: EventFilter) { events(filter: $filter) { caughtUp } }", {
+    filter,
+  });
+  for (const [error] of [live, past!])
+    expect(error).toMatchObject({
+      message: 'incidentIds: "42" is no id; ids are UUIDs.',
+      extensions: { code: "BAD_INPUT", field: "incidentIds" },
+    });
+  await socket.close();
 });
 
 test("a type that cannot be is refused on both ways, instead of being waited for", async () => {

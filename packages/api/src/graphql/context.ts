@@ -3,8 +3,9 @@ import type { Db } from "../db/database.js";
 import type { App, Scope } from "../kernel/app.js";
 import { newId } from "../kernel/ids.js";
 import type { Principal } from "../kernel/permissions.js";
+import { parseUuid } from "../kernel/uuid.js";
 
-/** How to load many objects by key in one query; results in the order of the keys. Keys of several values are plain objects. */
+/** How to load many objects by key in one query; results in the order of the keys. A key is text that is or begins with an id, or a plain object. */
 export type LoaderDefinition<Key, Value> = (db: Db, keys: readonly Key[]) => Promise<(Value | null)[]>;
 
 /** One cache per operation: nothing is read twice within it, and nothing outlives it. */
@@ -12,6 +13,7 @@ export class Loaders {
   private readonly loaders = new Map<unknown, DataLoader<never, unknown, unknown>>();
   constructor(private readonly db: Db) {}
 
+  /** @throws {AppError} BAD_INPUT when the id is none: it would fail those that are loaded together with it too */
   load<Key, Value>(definition: LoaderDefinition<Key, Value>, key: Key): Promise<Value | null> {
     const known = this.loaders.get(definition);
     const loader =
@@ -21,8 +23,14 @@ export class Loaders {
         cacheKeyFn: (key) => (typeof key === "string" ? key : JSON.stringify(key)),
       });
     if (!known) this.loaders.set(definition, loader);
-    return loader.load(key as never) as Promise<Value | null>;
+    return loader.load((typeof key === "string" ? checked(key) : key) as never) as Promise<Value | null>;
   }
+}
+
+/** Case does not matter to PostgreSQL, but to those who put its rows in order. */
+function checked(key: string): string {
+  const [id] = key.split(" ", 1) as [string];
+  return parseUuid(id, "id") + key.slice(id.length);
 }
 
 /** Puts rows into the order of the keys that asked for them. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { violatedConstraint } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
+import { uuid } from "../kernel/uuid.js";
 import { serviceDependencies, services } from "./service.table.js";
 
 const name = z.string().trim().min(1).max(100);
@@ -10,7 +11,7 @@ const fields = {
   description: z.string().max(4000).optional(),
   owner: z.string().max(200).optional().describe("The team or person that answers for it."),
   labels: z.record(z.string().max(100), z.string().max(200)).optional().describe("Text by name."),
-  dependsOnIds: z.array(z.uuid()).max(100).optional().describe("The services it needs; replaces the list."),
+  dependsOnIds: z.array(uuid()).max(100).optional().describe("The services it needs; replaces the list."),
 };
 
 export const createService = command({
@@ -26,7 +27,7 @@ export const createService = command({
 
 export const updateService = command({
   permission: "service:write",
-  input: z.object({ id: z.uuid(), name: name.optional(), ...fields }),
+  input: z.object({ id: uuid(), name: name.optional(), ...fields }),
   async run(act, { id, dependsOnIds, ...values }) {
     const [service] = await act.db
       .update(services)
@@ -46,7 +47,7 @@ export const updateService = command({
 
 export const deleteService = command({
   permission: "service:write",
-  input: z.object({ id: z.uuid() }),
+  input: z.object({ id: uuid() }),
   async run({ db, emit }, { id }) {
     const [service] = await db
       .delete(services)

@@ -81,6 +81,21 @@ test("what does not fit is refused by its field", async () => {
   expect(await codes({ labels: { a: 1 } })).toEqual([["BAD_INPUT", "labels.a"]]);
 });
 
+test("an id is known in upper case too, and one that is none fails nobody else's", async () => {
+  const { id } = (await mutate("createService", { name: "upper" })).service;
+  const upper = id.toUpperCase();
+  const { service, userErrors } = await mutate("createService", { name: "needs upper", dependsOnIds: [upper] });
+  expect([userErrors, service.dependsOn]).toEqual([[], [{ name: "upper" }]]);
+  expect((await mutate("updateService", { id: upper, owner: "ana" })).service.owner).toBe("ana");
+  expect((await mutate("updateService", { id: upper, dependsOnIds: [id] })).userErrors).toMatchObject([
+    { code: "BAD_INPUT", message: "a service cannot depend on itself." },
+  ]);
+  const query = 'query($id: ID!) { a: service(id: "x") { name } b: service(id: $id) { name } c: node(id: $id) { id } }';
+  const { data, errors } = await server.ask(query, { id: upper });
+  expect(data).toEqual({ a: null, b: { name: "upper" }, c: { id } });
+  expect(errors).toMatchObject([{ path: ["a"], message: 'id: "x" is no id; ids are UUIDs.' }]);
+});
+
 test("a service with incidents stays; one without goes, and those that needed it need it no more", async () => {
   const { service: used } = await mutate("createService", { name: "used" });
   await server.ask(
