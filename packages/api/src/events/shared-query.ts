@@ -45,8 +45,8 @@ function firstField({ selections: [first] }: SelectionSetNode, document: Documen
 }
 
 /**
- * What an `incidentEvents` operation has in common with others of the same text, variables and visibility. Everyone who
- * may read may read every event, so the visibility is one and does not stand in the key.
+ * What an `incidentEvents` operation has in common with others of the same text, variables and visibility. What somebody
+ * may see goes by the role alone, and a page is rendered for the first who asks for it.
  * @throws {readonly GraphQLError[]} when the variables do not fit
  */
 export function eventSubscription(source: string, args: Args, field: FieldNode, log: EventLog): EventSubscription {
@@ -82,9 +82,9 @@ function shared(variables: Variables, field: FieldNode, document: DocumentNode):
   return uses === 1 ? others : variables;
 }
 
-const keyOf = (source: string, { operationName }: Args, variables: Variables): string =>
+const keyOf = (source: string, { operationName, contextValue }: Args, variables: Variables): string =>
   createHash("sha256")
-    .update(JSON.stringify([source, operationName, variables]))
+    .update(JSON.stringify([source, operationName, variables, contextValue.scope.principal.role]))
     .digest("base64url");
 
 const PASSING = new Set<ErrorCode>(["UNAVAILABLE", "DEADLINE_EXCEEDED"]);

@@ -261,6 +261,15 @@ describe("documents", () => {
     await socket.close();
   });
 
+  test("is shared by those of one role, and by nobody of another", async () => {
+    await using own = await testServer();
+    const tokens = [own.adminToken, own.adminToken, await own.tokenFor("VIEWER")];
+    const sockets = await Promise.all(tokens.map((token) => own.socket(token)));
+    for (const socket of sockets) await subscribed(socket);
+    expect([own.fanOut.subscriberCount, own.fanOut.groupCount]).toEqual([3, 2]);
+    await Promise.all(sockets.map((socket) => socket.close()));
+  });
+
   test("a variable that says where to begin and something else too does not mix subscribers up", async () => {
     const { data } = await server.ask(
       'mutation { raiseIncident(input: { title: "t", severity: P3 }) { incident { id timeline { cursor events { cursor } } } } }',

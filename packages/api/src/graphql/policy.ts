@@ -1,6 +1,6 @@
-import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema } from "graphql";
+import { defaultFieldResolver, type GraphQLField, type GraphQLFieldResolver, type GraphQLSchema } from "graphql";
 import { Extensions } from "type-graphql";
-import { authorise, type Permission } from "../kernel/permissions.js";
+import { authorise, type Permission, type Principal } from "../kernel/permissions.js";
 import type { Context } from "./context.js";
 
 /** Declares what a root field needs. */
@@ -16,19 +16,28 @@ export const Public = (reason: string) => Extensions({ policy: "public", reason 
 export function enforcePolicies(schema: GraphQLSchema): GraphQLSchema {
   for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
     for (const field of Object.values(root?.getFields() ?? {})) {
-      const policy = field.extensions.policy as Permission | "public" | undefined;
+      const policy = policyOf(field);
       if (!policy) throw new Error(`${root!.name}.${field.name} declares no policy: add @Requires(…) or @Public(…)`);
       if (policy === "public") continue;
-      field.resolve = guarded(policy, field.resolve ?? defaultFieldResolver);
-      if (field.subscribe) field.subscribe = guarded(policy, field.subscribe);
+      field.resolve = guarded(field, field.resolve ?? defaultFieldResolver);
+      if (field.subscribe) field.subscribe = guarded(field, field.subscribe);
     }
   }
   return schema;
 }
 
+/** @throws {AppError} UNAUTHENTICATED, FORBIDDEN when the principal may not what the root field's declaration asks for */
+export function authoriseField(field: RootField, principal: Principal): void {
+  const policy = policyOf(field)!;
+  if (policy !== "public") authorise(principal, policy);
+}
+
+type RootField = GraphQLField<unknown, Context>;
+const policyOf = ({ extensions }: RootField) => extensions.policy as Permission | "public" | undefined;
+
 const guarded =
-  (policy: Permission, resolve: GraphQLFieldResolver<unknown, Context>): GraphQLFieldResolver<unknown, Context> =>
+  (field: RootField, resolve: GraphQLFieldResolver<unknown, Context>): GraphQLFieldResolver<unknown, Context> =>
   async (source, args, context, info) => {
-    authorise(context.scope.principal, policy);
+    authoriseField(field, context.scope.principal);
     return resolve(source, args, context, info);
   };

@@ -11,10 +11,11 @@ import { type Connection, type Context, newContext } from "../graphql/context.js
 import { codeOf, formatError } from "../graphql/format-error.js";
 import { LIMITS } from "../graphql/limits.js";
 import { asErrors, executeWithDeadline, type Operations, type PreparedOperation } from "../graphql/operation.js";
+import { authoriseField } from "../graphql/policy.js";
 import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { newId } from "../kernel/ids.js";
-import { authorise, type Principal } from "../kernel/permissions.js";
+import type { Principal } from "../kernel/permissions.js";
 import type { Credentials } from "./authenticate.js";
 import type { Connections } from "./connections.js";
 import { eventSocket } from "./event-socket.js";
@@ -146,7 +147,8 @@ async function start({ fanOut, log }: HookOptions, args: Prepared) {
   const field = eventField(args.operation, args.document);
   if (!field) return subscribe(args);
   try {
-    authorise(args.contextValue.scope.principal, "read");
+    const declared = args.schema.getSubscriptionType()!.getFields()[field.name.value]!;
+    authoriseField(declared, args.contextValue.scope.principal);
     const { query, after } = eventSubscription(args.source, args, field, log);
     const subscriber = new Subscriber(args.socket, args.operationId);
     await fanOut.join(subscriber, query, after);
