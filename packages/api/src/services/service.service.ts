@@ -84,25 +84,53 @@ async function setDependencies(act: Act, serviceId: string, dependsOnIds: string
 }
 
 /** What fails because of what must be answerable, so no service may need itself through others. */
-async function refuseCircle({ client }: Act, serviceId: string): Promise<void> {
+async function refuseCircle({ client, db }: Act, serviceId: string): Promise<void> {
   // Two changes at once could each be the half of a circle that the other does not see.
   await client.query("SELECT pg_advisory_xact_lock(hashtext('poppo service dependencies'))");
-  const { rows } = await client.query<{ names: string[] }>(
+  // Each need once: the ways through them are too many to follow, 4 to the power of 12 in 12 layers of four services.
+  const { rows } = await client.query<Need>(
     `WITH RECURSIVE needs AS (
-       SELECT d.depends_on_id AS id, ARRAY[d.service_id, d.depends_on_id] AS path
-       FROM service_dependencies d WHERE d.service_id = $1
-       UNION ALL
-       SELECT d.depends_on_id, n.path || d.depends_on_id FROM needs n
-       JOIN service_dependencies d ON d.service_id = n.id WHERE n.id <> $1)
-       CYCLE id SET repeats USING trail
-     SELECT array(SELECT s.name FROM unnest(n.path) WITH ORDINALITY p(id, i) JOIN services s USING (id) ORDER BY i) AS names
-     FROM needs n WHERE n.id = $1 ORDER BY cardinality(n.path) LIMIT 1`,
+       SELECT service_id, depends_on_id FROM service_dependencies WHERE service_id = $1
+       UNION
+       SELECT d.service_id, d.depends_on_id FROM needs n JOIN service_dependencies d ON d.service_id = n.depends_on_id)
+     SELECT service_id AS id, depends_on_id AS needs FROM needs`,
     [serviceId],
   );
-  if (rows[0])
-    throw new AppError("BAD_INPUT", `dependsOnIds: that would be a circle: ${rows[0].names.join(" → ")}.`, {
-      field: "dependsOnIds",
-    });
+  const circle = circleFrom(serviceId, rows);
+  if (!circle) return;
+  const known = await db
+    .select({ id: services.id, name: services.name })
+    .from(services)
+    .where(inArray(services.id, circle));
+  const names = circle.map((id) => known.find((service) => service.id === id)!.name);
+  throw new AppError("BAD_INPUT", `dependsOnIds: that would be a circle: ${names.join(" → ")}.`, {
+    field: "dependsOnIds",
+  });
+}
+
+interface Need {
+  id: string;
+  needs: string;
+}
+
+/** The shortest way from a service back to itself, both ends included. */
+function circleFrom(start: string, all: Need[]): string[] | null {
+  const needsOf = new Map<string, string[]>();
+  for (const { id, needs } of all) needsOf.set(id, [...(needsOf.get(id) ?? []), needs]);
+  const cameFrom = new Map<string, string>();
+  const reached = [start];
+  for (const id of reached) {
+    for (const next of needsOf.get(id) ?? []) {
+      if (cameFrom.has(next)) continue;
+      cameFrom.set(next, id);
+      reached.push(next);
+    }
+  }
+  if (!cameFrom.has(start)) return null;
+  const way = [start];
+  do way.unshift(cameFrom.get(way[0]!)!);
+  while (way[0] !== start);
+  return way;
 }
 
 const refuseTakenName = (taken: string) => (error: unknown) => {

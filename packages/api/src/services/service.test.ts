@@ -67,6 +67,27 @@ test("a circle of needs is refused with its way round, also when two halves of i
   expect(refused).toHaveLength(1);
 });
 
+test("a deep catalogue with millions of ways through it is looked at need by need", async () => {
+  const { pool } = server.app.database;
+  await pool.query(
+    "INSERT INTO services (name) SELECT 'layer ' || l || '.' || i FROM generate_series(1, 12) l, generate_series(1, 4) i",
+  );
+  await pool.query(
+    `INSERT INTO service_dependencies (service_id, depends_on_id)
+     SELECT a.id, b.id FROM services a JOIN services b ON a.name LIKE 'layer %' AND b.name LIKE 'layer %'
+       AND split_part(b.name, '.', 1) = 'layer ' || split_part(substr(a.name, 7), '.', 1)::int + 1`,
+  );
+  const { rows } = await pool.query("SELECT name, id FROM services WHERE name IN ('layer 1.1', 'layer 12.1')");
+  const [bottom, top] = ["layer 12.1", "layer 1.1"].map((name) => rows.find((row) => row.name === name).id);
+  const above = await mutate("createService", { name: "above all", dependsOnIds: [top] });
+  expect(above.userErrors).toEqual([]);
+  const { userErrors } = await mutate("updateService", { id: bottom, dependsOnIds: [above.service.id] });
+  expect(userErrors).toMatchObject([{ code: "BAD_INPUT", field: "dependsOnIds" }]);
+  expect(userErrors[0].message).toMatch(
+    /^that would be a circle: layer 12\.1 → above all → layer 1\.1 → (layer \d+\.\d → ){10}layer 12\.1\.$/,
+  );
+});
+
 test("what does not fit is refused by its field", async () => {
   const { service } = await mutate("createService", { name: "self" });
   const nowhere = "00000000-0000-4000-8000-000000000000";
