@@ -7,6 +7,7 @@ import {
   GraphQLString,
   isInputObjectType,
   isNonNullType,
+  type OperationTypeNode,
 } from "graphql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { enforcePolicies } from "../graphql/policy.js";
@@ -165,7 +166,7 @@ describe("deny by default", () => {
   test("every mutation refuses a VIEWER, on both transports, before it looks at the input", async () => {
     const token = await server.tokenFor("VIEWER");
     const socket = await server.socket(token);
-    for (const mutation of await mutations()) {
+    for (const { document: mutation } of await documentsOf("mutation")) {
       const byHttp = await server.ask(mutation, {}, token);
       expect([mutation, byHttp.errors?.[0]?.extensions.code]).toEqual([mutation, "FORBIDDEN"]);
       const bySocket = await socket.ask(mutation);
@@ -177,21 +178,39 @@ describe("deny by default", () => {
   });
 
   test("every query and subscription that is not public refuses nobody's request", async () => {
-    const schema = await buildSchema();
-    for (const [name, field] of Object.entries(schema.getQueryType()!.getFields())) {
-      if (field.extensions.policy === "public") continue;
-      const { errors } = await server.ask(documentOf("query", name, field.args, field.type), {}, null);
-      expect([name, errors?.[0]?.extensions.code]).toEqual([name, "UNAUTHENTICATED"]);
+    const documents = [...(await documentsOf("query")), ...(await documentsOf("subscription"))];
+    for (const { document } of documents) {
+      const { errors } = await server.ask(document, {}, null);
+      expect([document, errors?.[0]?.extensions.code]).toEqual([document, "UNAUTHENTICATED"]);
     }
+  });
+
+  test("who may not read is refused every query and subscription over WebSocket, incidentEvents among them", async () => {
+    const token = "poppo_api_of-an-agent";
+    const values = "('of an agent', 'AGENT', '', $1, 'test')";
+    await sql(`INSERT INTO api_tokens (name, role, prefix, hash, created_by) VALUES ${values}`, hashToken(token));
+    const socket = await server.socket(token);
+    const documents = [...(await documentsOf("query")), ...(await documentsOf("subscription"))];
+    expect(documents.map(({ name }) => name)).toContain("incidentEvents");
+    for (const { document, policy } of documents) {
+      if (policy === "agent:report") continue;
+      const { errors } = await socket.ask(document);
+      expect([document, errors?.[0]?.extensions.code]).toEqual([document, "FORBIDDEN"]);
+    }
+    await socket.close();
   });
 });
 
-/** One document per mutation that is not public, with a value of the right form for every required argument. */
-async function mutations(): Promise<string[]> {
-  const fields = (await buildSchema()).getMutationType()!.getFields();
-  return Object.entries(fields)
-    .filter(([, field]) => field.extensions.policy !== "public")
-    .map(([name, field]) => documentOf("mutation", name, field.args, field.type));
+/** One document per root field that is not public, with a value of the right form for every required argument. */
+async function documentsOf(operation: OperationTypeNode | `${OperationTypeNode}`) {
+  const fields = (await buildSchema()).getRootType(operation as OperationTypeNode)!.getFields();
+  return Object.values(fields)
+    .filter(({ extensions }) => extensions.policy !== "public")
+    .map(({ name, args, type, extensions }) => ({
+      name,
+      policy: extensions.policy,
+      document: documentOf(operation, name, args, type),
+    }));
 }
 
 function documentOf(

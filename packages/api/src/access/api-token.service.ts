@@ -11,7 +11,9 @@ import { apiTokens } from "./api-token.table.js";
 const YEAR = 366 * 86_400_000;
 
 /** Roles a token can have: agents prove themselves with a key instead. */
-const tokenRole = z.enum(ROLES);
+const tokenRole = z
+  .enum(ROLES)
+  .refine((role) => role !== "AGENT", "AGENT is for enrolled agents, which use a key; use createEnrolmentToken.");
 
 export const createApiToken = command({
   permission: "token:manage",
@@ -23,12 +25,6 @@ export const createApiToken = command({
       .describe("Absent: it does not expire."),
   }),
   async run({ db, now, emit, scope }, { name, role, expiresIn }) {
-    if (role === "AGENT")
-      throw new AppError(
-        "BAD_INPUT",
-        "role: AGENT is for enrolled agents, which use a key; use createEnrolmentToken.",
-        { field: "role" },
-      );
     const token = newToken("api");
     const [apiToken] = await db
       .insert(apiTokens)
