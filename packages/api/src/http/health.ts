@@ -1,4 +1,5 @@
 import type { Express } from "express";
+import { publicQuery } from "../db/public-query.js";
 import type { EventLog } from "../events/event-log.js";
 import type { App } from "../kernel/app.js";
 
@@ -9,11 +10,11 @@ export function healthRoutes(
   log: EventLog,
   state: { ready: boolean; startedAt: number; version: string },
 ): void {
-  const database = async () => {
+  const database = publicQuery(app, async () => {
     const started = app.clock.monotonic();
     await app.database.pool.query("SELECT 1");
     return { status: "healthy", responseTimeMs: Math.round((app.clock.monotonic() - started) * 10) / 10 };
-  };
+  });
   const unreachable = () => ({ status: "unhealthy", reason: "the database does not answer" });
 
   web.get("/health", async (_request, response) => {

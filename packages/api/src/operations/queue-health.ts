@@ -1,4 +1,5 @@
 import type { Express } from "express";
+import { publicQuery } from "../db/public-query.js";
 import type { App } from "../kernel/app.js";
 import type { EngineCycles } from "./engine-cycles.js";
 
@@ -32,8 +33,9 @@ const QUEUE = `
  * counts, so a single one that hangs is seen.
  */
 export function queueHealthRoute(web: Express, app: App, cycles: EngineCycles): void {
+  const read = publicQuery(app, () => readQueue(app));
   web.get("/health/queue", async (_request, response) => {
-    const queue = await readQueue(app).catch(() => null);
+    const queue = await read().catch(() => null);
     if (!queue) return void response.status(503).json({ status: "unhealthy", reason: "the database does not answer" });
     const { now, ...counts } = queue;
     const behind = cycles.behind();
