@@ -232,6 +232,22 @@ describe("ends", () => {
     expect((await shop.becomes(run!.id, "EXPIRED")).summary).toBe("nobody approved it within 1d");
   });
 
+  test("a thousand requests that nobody has decided on keep no run that acts waiting", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    await shop.sql(
+      `INSERT INTO remediation_runs (kind, target, input, risk, status, agent_id, requested_by, requested_at)
+       SELECT 'docker.restart', 'docker/forgotten-' || n, '{}', 'R2', 'AWAITING_APPROVAL', $1, 'a script', now() - interval '11 minutes'
+       FROM generate_series(1, 1000) n`,
+      [shop.agent.id],
+    );
+    const { command, runId } = await shop.begun(probeId, item);
+    await shop.agent.reports(command, { end: "FAILED" });
+    await shop.becomes(runId, "FAILED");
+    const forgotten = "DELETE FROM remediation_runs WHERE requested_by = 'a script' RETURNING status";
+    expect(new Set((await shop.sql(forgotten)).map(({ status }) => status))).toEqual(new Set(["AWAITING_APPROVAL"]));
+  });
+
   test("a run whose agent falls silent is LOST; its late report is an event and changes nothing", async () => {
     await using agent = await ScriptedAgent.start(shop.server);
     const item = newItem();

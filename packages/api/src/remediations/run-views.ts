@@ -3,7 +3,7 @@ import { and, eq, isNull, lt, ne, or, sql } from "drizzle-orm";
 import { agentCommands, agentSessions, agents } from "../agents/agent.table.js";
 import { probeState, probes } from "../agents/probe.table.js";
 import type { Db } from "../db/database.js";
-import { AUTOMATION_WITHIN_MS } from "./limits.js";
+import { APPROVAL_WITHIN_MS, AUTOMATION_WITHIN_MS } from "./limits.js";
 import type { RunView } from "./next-move.js";
 import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
 import { declarationsOf } from "./remediation-kind.js";
@@ -18,7 +18,9 @@ export function runViewReader(db: Db, limit: number): () => Promise<{ now: Date;
     eq(probeState.probeId, runs.probeId),
     eq(probeState.item, runs.item),
   );
-  const old = lt(runs.requestedAt, sql`now() - make_interval(secs => ${AUTOMATION_WITHIN_MS / 1000})`);
+  const withinSeconds = sql`case when ${runs.automatic} then ${AUTOMATION_WITHIN_MS / 1000}::int else ${APPROVAL_WITHIN_MS / 1000}::int end`;
+  // Only what ends now: were all that wait in it, a thousand of them would leave no place for those that act.
+  const hasWaitedTooLong = lt(runs.requestedAt, sql`now() - make_interval(secs => ${withinSeconds})`);
   const statement = db
     .select({
       now: sql<string>`now()`,
@@ -40,7 +42,7 @@ export function runViewReader(db: Db, limit: number): () => Promise<{ now: Date;
     .leftJoin(agentCommands, eq(agentCommands.id, runs.commandId))
     .leftJoin(probes, eq(probes.id, runs.probeId))
     .leftJoin(probeState, ownState)
-    .where(and(isNull(runs.finishedAt), or(ne(runs.status, "AWAITING_APPROVAL"), old)))
+    .where(and(isNull(runs.finishedAt), or(ne(runs.status, "AWAITING_APPROVAL"), hasWaitedTooLong)))
     .orderBy(runs.requestedAt)
     .limit(limit)
     .prepare("run_views");
