@@ -54,7 +54,7 @@ export function openRooms(app: App, connections: Connections): Rooms {
       step: () => closeEnded(app, connections),
     },
     ...agents.modules,
-    ...remediationModules(app),
+    ...remediationModules(app, agents.watch),
   ];
   return {
     authenticate,

@@ -41,6 +41,7 @@ export interface AgentsRoom {
   authenticate: Authenticator;
   sessions: Sessions;
   ingest: Ingest;
+  watch: Watch;
   onAlive(connection: Connection): void;
   modules: Module[];
   start(): Promise<void>;
@@ -63,6 +64,7 @@ export function openAgents(app: App, connections: Connections, options: Partial<
     authenticate: agentAuthenticator(app),
     sessions,
     ingest,
+    watch,
     onAlive: ({ principal }) => {
       if (isAgent(principal)) lastSeen.note(principal.id);
     },

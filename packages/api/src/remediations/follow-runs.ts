@@ -1,3 +1,4 @@
+import type { Watch } from "../agents/watch.js";
 import type { Module } from "../engine/engine.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { type Act, act } from "../kernel/command.js";
@@ -12,28 +13,31 @@ const RENEWAL_MS = 10_000;
 
 type ReadViews = ReturnType<typeof runViewReader>;
 
-/** Lets live runs follow their commands, their agents and their probes: one read, one pure decision each, one write. */
-export function followRuns(app: App): Module {
+/**
+ * Lets live runs follow their commands, their agents and their probes: one read, one pure decision each, one write.
+ * @param watch since when agents could be heard: before that their silence says nothing
+ */
+export function followRuns(app: App, watch: Watch): Module {
   const read = runViewReader(app.database.db, BATCH);
   return {
     name: "follow remediation runs",
     batch: BATCH,
     everyMs: 1000,
     wakeOn: (topic) => topic === "commands" || topic === "states" || topic === "events",
-    step: () => followUntilAllWait(app, read),
+    step: () => followUntilAllWait(app, watch, read),
   };
 }
 
 /** A run may take several steps at once: it had started and ended before anybody looked. */
-async function followUntilAllWait(app: App, read: ReadViews): Promise<number> {
+async function followUntilAllWait(app: App, watch: Watch, read: ReadViews): Promise<number> {
   let steps = 0;
-  for (let moved = -1; moved !== 0; steps += moved) moved = await followOnce(app, read);
+  for (let moved = -1; moved !== 0; steps += moved) moved = await followOnce(app, watch, read);
   return steps;
 }
 
-async function followOnce(app: App, read: ReadViews): Promise<number> {
+async function followOnce(app: App, watch: Watch, read: ReadViews): Promise<number> {
   const { now, views } = await read();
-  const moves = views.flatMap((view) => nextMove(view, now) ?? []);
+  const moves = views.flatMap((view) => nextMove(view, now, watch.watchedMs) ?? []);
   const grown = views.flatMap((view) => renewal(view) ?? []);
   if (moves.length === 0 && grown.length === 0) return 0;
   return act(systemScope(app, "remediation"), async (tools) => {

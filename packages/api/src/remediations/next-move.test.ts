@@ -45,7 +45,8 @@ const seen = (status: "OK" | "WARN" | "CRIT" | "UNKNOWN" | "NOT_APPLICABLE", har
   ...verifying,
   state: { status, hardStatus, lastAt, summary: `it is ${status}` },
 });
-const to = (run: RunView, at = now) => nextMove(run, at)?.to ?? null;
+const LONG_MS = 3_600_000;
+const to = (run: RunView, at = now, watchedMs = LONG_MS) => nextMove(run, at, watchedMs)?.to ?? null;
 
 test.each([
   ["waits while its command may still begin", queued, null],
@@ -70,7 +71,7 @@ test.each([
 
 describe("what is RUNNING", () => {
   test("verifies from the act's end on, with the last known outcome as the baseline", () => {
-    const move = nextMove({ ...running, command: ended }, now);
+    const move = nextMove({ ...running, command: ended }, now, LONG_MS);
     expect(move).toMatchObject({ to: "VERIFYING", verifyBy: ahead(50), verifyAfter: ago(5), summary: "restarted" });
   });
 
@@ -82,6 +83,12 @@ describe("what is RUNNING", () => {
   test("is lost when a living agent says nothing a minute after the time limit", () => {
     expect(to({ ...running, startedAt: ago(180) })).toBeNull();
     expect(to({ ...running, startedAt: ago(181) })).toBe("LOST");
+  });
+
+  test("is not lost before its agent had the time to come back and report", () => {
+    expect(to({ ...running, lastSeenAt: ago(600) }, now, 119_999)).toBeNull();
+    expect(to({ ...running, startedAt: ago(600) }, now, 119_999)).toBeNull();
+    expect(to({ ...running, lastSeenAt: ago(600) }, now, 120_000)).toBe("LOST");
   });
 
   test("holds its target as long as that", () => {
@@ -106,16 +113,27 @@ test.each([
 ])("what is VERIFYING and %s", (_, run, expected) => expect(to(run)).toBe(expected));
 
 test("a verification that is not green in time did not help, and says what is seen", () => {
-  const late = nextMove(seen("CRIT"), ahead(51));
+  const late = nextMove(seen("CRIT", "CRIT", ahead(51)), ahead(52), LONG_MS);
   expect(late).toMatchObject({
     to: "DID_NOT_HELP",
     summary: 'docker.restart; fix did not help: "containers" is CRIT: it is CRIT',
   });
-  expect(nextMove({ ...verifying, state: null }, ahead(51))!.event.summary).toContain("has not reported");
+});
+
+test("a deadline that passes while the probe is not seen decides nothing until it was silent for long", () => {
+  for (const unseen of [seen("CRIT"), { ...verifying, state: null }]) {
+    expect(to(unseen, ahead(51))).toBeNull();
+    expect(to(unseen, ahead(170))).toBeNull();
+    expect(to(unseen, ahead(171), 119_999)).toBeNull();
+    expect(to(unseen, ahead(171), 120_000)).toBe("DID_NOT_HELP");
+  }
+  expect(to(seen("OK", "OK", ahead(300)), ahead(301))).toBe("SUCCEEDED");
+  const silent = nextMove({ ...verifying, state: null }, ahead(171), LONG_MS);
+  expect(silent!.event.summary).toContain("has not reported");
 });
 
 test("a probe that was deleted during the run leaves it unverified", () => {
-  expect(nextMove({ ...verifying, probe: null, summary: "restarted" }, now)!.summary).toContain("not verified");
+  expect(nextMove({ ...verifying, probe: null, summary: "restarted" }, now, LONG_MS)!.summary).toContain("not verified");
 });
 
 test("every step it proposes is one that the state machine allows", () => {
@@ -126,7 +144,7 @@ test("every step it proposes is one that the state machine allows", () => {
     })),
   );
   for (const view of views) {
-    const move = nextMove(view, ahead(1000));
+    const move = nextMove(view, ahead(1000), LONG_MS);
     if (move) expect(ALLOWED_STEPS).toContain(`${view.status}>${move.to}`);
   }
 });
@@ -134,6 +152,6 @@ test("every step it proposes is one that the state machine allows", () => {
 test("nothing follows a terminal status", () => {
   for (const status of RUN_STATUSES) {
     const terminal = !ALLOWED_STEPS.some((step) => step.startsWith(`${status}>`));
-    if (terminal) expect(nextMove({ ...running, status, command: ended }, ahead(100_000))).toBeNull();
+    if (terminal) expect(to({ ...running, status, command: ended }, ahead(100_000))).toBeNull();
   }
 });

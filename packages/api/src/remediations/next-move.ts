@@ -38,17 +38,21 @@ export interface RunView {
 
 const later = (moment: Date, ms: number) => new Date(moment.getTime() + ms);
 
-/** The next step of a live run, or null while it has to wait. Pure. */
-export function nextMove(run: RunView, now: Date): Move | null {
+/**
+ * The next step of a live run, or null while it has to wait. Pure.
+ * @param watchedMs for how long agents could be heard. What their silence proves they were given the time to deny: each may
+ *   need 64 s to come back, with its reports and results in its spool.
+ */
+export function nextMove(run: RunView, now: Date, watchedMs: number): Move | null {
   switch (run.status) {
     case "AWAITING_APPROVAL":
       return expired(run, now);
     case "QUEUED":
       return started(run) ?? ended(run) ?? notStarted(run, now);
     case "RUNNING":
-      return ended(run) ?? lost(run, now);
+      return ended(run) ?? lost(run, now, watchedMs);
     case "VERIFYING":
-      return verified(run, now);
+      return verified(run, now, watchedMs);
     default:
       return null;
   }
@@ -103,7 +107,7 @@ function verifying({ id, probe, state, verifyWithinMs }: RunView, endedAt: Date,
     summary,
     verifyBy,
     verifyAfter: state?.lastAt ?? new Date(0),
-    leaseUntil: later(verifyBy, OVERRUN_MS),
+    leaseUntil: later(verifyBy, SILENCE_MS + OVERRUN_MS),
     event: {
       type: "remediation.verifying",
       summary: `${summary}; "${probe!.name}" has ${formatDuration(verifyWithinMs)} to be green`,
@@ -121,14 +125,14 @@ function unverified({ id, kind, target }: RunView, done: string): Move {
   };
 }
 
-function verified(run: RunView, now: Date): Move | null {
+function verified(run: RunView, now: Date, watchedMs: number): Move | null {
   const { id, kind, target, probe, state, verifyAfter, verifyBy, summary } = run;
   if (!probe) return unverified(run, summary ?? kind);
   if (isGreen(run) && state!.lastAt > verifyAfter!) {
     const text = `${kind} of ${target} helped: "${probe.name}" is ${state!.status} (${state!.summary})`;
     return { id, to: "SUCCEEDED", event: { type: "remediation.verified", summary: text } };
   }
-  if (now <= verifyBy!) return null;
+  if (!isVerificationOver(run, now, watchedMs)) return null;
   const seen = state
     ? `"${probe.name}" is ${state.hardStatus}${state.status === state.hardStatus ? "" : `, lately ${state.status}`}: ${state.summary}`
     : `"${probe.name}" has not reported`;
@@ -139,6 +143,13 @@ function verified(run: RunView, now: Date): Move | null {
     summary: `${summary ?? kind}; ${text}`,
     event: { type: "remediation.did_not_help", summary: text },
   };
+}
+
+/** The deadline alone says nothing: what was seen before it may still be on its way. An outcome after it, or a long silence, does. */
+function isVerificationOver({ verifyBy, state }: RunView, now: Date, watchedMs: number): boolean {
+  if (now <= verifyBy!) return false;
+  const hasSeenLater = state !== null && state.lastAt > verifyBy!;
+  return hasSeenLater || (now > later(verifyBy!, SILENCE_MS) && watchedMs >= SILENCE_MS);
 }
 
 /**
@@ -154,8 +165,8 @@ function notStarted({ id, agentName, command }: RunView, now: Date): Move | null
   return { id, to: "EXPIRED", summary, event: { type: "remediation.expired", summary } };
 }
 
-function lost(run: RunView, now: Date): Move | null {
-  if (now <= (leaseOf(run) ?? now)) return null;
+function lost(run: RunView, now: Date, watchedMs: number): Move | null {
+  if (now <= (leaseOf(run) ?? now) || watchedMs < SILENCE_MS) return null;
   const { id, agentName, lastSeenAt, timeoutMs } = run;
   const silent = !lastSeenAt || now > later(lastSeenAt, SILENCE_MS);
   const summary = silent

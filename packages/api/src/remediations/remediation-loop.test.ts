@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { watchedFor } from "../agents/testing/watched-for.js";
+import { systemScope } from "../kernel/app.js";
+import { act } from "../kernel/command.js";
 import { newId } from "../kernel/ids.js";
+import { followRuns } from "./follow-runs.js";
 import { RepairShop } from "./testing/repair-shop.js";
 import { ScriptedAgent } from "./testing/scripted-agent.js";
+import { watchFixes } from "./watch-fixes.js";
 
 let shop: RepairShop;
 beforeAll(async () => {
@@ -11,6 +16,13 @@ afterAll(() => shop[Symbol.asyncDispose]());
 
 /** A target of its own per test, so that no test sees another one's lock, breaker or history. */
 const newItem = () => `web-${newId().slice(0, 8)}`;
+
+/** One look of a replica that has heard agents for so long. */
+const follow = (watchedMs = 3_600_000) => followRuns(shop.server.app, watchedFor(watchedMs)).step();
+
+/** So far back that what was seen of the probe last came after it. */
+const deadlinePassed = (runId: string) =>
+  shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '10 minutes' WHERE id = $1", [runId]);
 
 const typesOf = async (incidentId: string) =>
   (await shop.events(incidentId)).map(({ type }) => type).filter((type) => type.startsWith("remediation."));
@@ -89,7 +101,7 @@ describe("the whole way", () => {
     await shop.agent.reports(command, { end: "SUCCEEDED" });
     await shop.becomes(runId, "VERIFYING");
     // A round of the engine later it still waits.
-    await shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '1 second' WHERE id = $1", [runId]);
+    await deadlinePassed(runId);
     await shop.becomes(runId, "DID_NOT_HELP");
   });
 
@@ -109,7 +121,7 @@ describe("the whole way", () => {
 describe("a fix that does not help", () => {
   const failVerification = async (runId: string) => {
     await shop.becomes(runId, "VERIFYING");
-    await shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '1 second' WHERE id = $1", [runId]);
+    await deadlinePassed(runId);
     return shop.becomes(runId, "DID_NOT_HELP");
   };
 
@@ -135,6 +147,24 @@ describe("a fix that does not help", () => {
       id: first.incidentId,
     });
     expect(data.incident.status).toBe("TRIGGERED");
+  });
+
+  test("is not said to be one while nobody can see the probe: what is seen next decides", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const { command, runId } = await shop.begun(probeId, item);
+    await shop.agent.reports(command, { end: "SUCCEEDED" });
+    await shop.becomes(runId, "VERIFYING");
+    await shop.sql("UPDATE remediation_runs SET verify_by = now() WHERE id = $1", [runId]);
+    await follow();
+    expect((await shop.run(runId)).status).toBe("VERIFYING");
+    // The server was away for an hour and is back.
+    await shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '1 hour' WHERE id = $1", [runId]);
+    await shop.sql("UPDATE probe_state SET last_at = now() - interval '2 hours' WHERE item = $1", [item]);
+    await follow(119_999);
+    expect((await shop.run(runId)).status).toBe("VERIFYING");
+    await shop.agent.observes(probeId, "OK", item);
+    await shop.becomes(runId, "SUCCEEDED");
   });
 
   test("an open breaker refuses an approval without a reason, names itself, and lets one with a reason try once more", async () => {
@@ -186,6 +216,7 @@ describe("a fix that does not help", () => {
       "UPDATE target_locks SET failed_verifies = 1, breaker_open_until = now() + interval '1 hour' WHERE target = $1",
       [`docker/${item}`],
     );
+    await shop.sql("UPDATE probe_state SET since = now() - interval '7 minutes' WHERE item = $1", [item]);
     await shop.sql("UPDATE remediation_runs SET finished_at = now() - interval '6 minutes' WHERE id = $1", [runId]);
     await expect
       .poll(
@@ -199,6 +230,28 @@ describe("a fix that does not help", () => {
       )
       .toEqual([{ failed_verifies: 0, breaker_open_until: null }]);
   });
+});
+
+test("of a fix whose probe was not seen at the end of the window nobody says whether it held", async () => {
+  const item = newItem();
+  const probeId = await shop.probe();
+  const { command, runId } = await shop.begun(probeId, item);
+  await shop.agent.reports(command, { end: "SUCCEEDED" });
+  await shop.becomes(runId, "VERIFYING");
+  await shop.agent.observes(probeId, "OK", item);
+  await shop.becomes(runId, "SUCCEEDED");
+  await shop.sql(
+    "UPDATE probe_state SET since = now() - interval '1 hour', last_at = now() - interval '1 hour' WHERE item = $1",
+    [item],
+  );
+  await shop.sql("UPDATE remediation_runs SET finished_at = now() - interval '59 minutes' WHERE id = $1", [runId]);
+  const held = async () => {
+    await act(systemScope(shop.server.app, "remediation"), watchFixes);
+    return (await shop.sql("SELECT held FROM remediation_runs WHERE id = $1", [runId]))[0]!.held;
+  };
+  expect(await held()).toBeNull();
+  await shop.fails(probeId, item);
+  expect(await held()).toBeNull();
 });
 
 describe("ends", () => {
@@ -261,6 +314,9 @@ describe("ends", () => {
     await shop.sql("UPDATE agent_sessions SET last_seen_at = now() - interval '10 minutes' WHERE agent_id = $1", [
       agent.id,
     ]);
+    await follow(119_999);
+    expect((await shop.run(run!.id)).status).toBe("RUNNING");
+    await follow();
     expect((await shop.becomes(run!.id, "LOST")).summary).toContain("silent since");
 
     await agent.connect();
@@ -282,6 +338,7 @@ describe("ends", () => {
       )[0];
     await expect.poll(lease, { timeout: 5000 }).toEqual({ renewed: true, same: true });
     await shop.sql("UPDATE remediation_runs SET started_at = now() - interval '1 hour' WHERE id = $1", [runId]);
+    await follow();
     expect((await shop.becomes(runId, "LOST")).summary).toContain("after its time limit");
   });
 });

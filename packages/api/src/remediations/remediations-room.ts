@@ -1,3 +1,4 @@
+import type { Watch } from "../agents/watch.js";
 import type { Module } from "../engine/engine.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { type Act, act } from "../kernel/command.js";
@@ -9,8 +10,8 @@ import { resumeExpired } from "./processing.service.js";
 import { watchFixes } from "./watch-fixes.js";
 
 /** What the engine looks after for remediations. */
-export const remediationModules = (app: App): Module[] => [
-  followRuns(app),
+export const remediationModules = (app: App, watch: Watch): Module[] => [
+  followRuns(app, watch),
   sweep(app, "attach previews", attachPreviews, ["commands"]),
   startAutomaticRuns(app),
   proposeRuns(app),
