@@ -87,14 +87,16 @@ export async function checkSessions(client: pg.Pool, keys: SessionKey[]): Promis
   return new Map(rows.map((row) => [row.id, row.verdict]));
 }
 
-/** Commands that were not started yet and may still be, oldest first, by agent. */
+/** Commands that were not started yet and may still be, oldest first, by agent. While processing is paused no remediation is. */
 export async function openCommands(
   client: pg.Pool | pg.PoolClient,
   agentIds: string[],
 ): Promise<Map<string, SessionCommand[]>> {
   const { rows } = await client.query<SessionCommand & { agent_id: string }>(
     `SELECT agent_id, id, payload, signature FROM agent_commands
-     WHERE agent_id = ANY($1) AND ended_at IS NULL AND started_at IS NULL AND start_by > now() ORDER BY created_at, id`,
+     WHERE agent_id = ANY($1) AND ended_at IS NULL AND started_at IS NULL AND start_by > now()
+       AND (kind <> 'REMEDIATE' OR NOT EXISTS (SELECT FROM processing WHERE paused AND coalesce(until > now(), true)))
+     ORDER BY created_at, id`,
     [agentIds],
   );
   const byAgent = new Map<string, SessionCommand[]>();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newId } from "../kernel/ids.js";
 import { RepairShop } from "./testing/repair-shop.js";
+import { ScriptedAgent } from "./testing/scripted-agent.js";
 
 /** Two replicas of one installation; an agent on each. */
 let shop: RepairShop;
@@ -98,6 +99,21 @@ describe("the kill switch", () => {
     await shop.becomes(running.runId, "FAILED");
     expect((await resume()).data.resumeProcessing.processing).toEqual({ paused: false });
     expect((await shop.approve(run!.id)).refused).toBeUndefined();
+  });
+
+  test("an approved run whose agent comes back after the pause is not given to it, and expires", async () => {
+    await using agent = await ScriptedAgent.start(shop.server);
+    const item = newItem();
+    const { run } = await shop.request({ incidentId: await shop.fails(await shop.probe(), item, agent) });
+    expect((await shop.approve(run!.id)).refused).toBeUndefined();
+    const { id } = await agent.takes("REMEDIATE", item);
+    await agent.disconnect();
+    await pause('reason: "migration"');
+    await agent.connect();
+    expect(agent.received("REMEDIATE")).toEqual([]);
+    await shop.sql("UPDATE agent_commands SET start_by = now() - interval '1 minute' WHERE id = $1", [id]);
+    await shop.becomes(run!.id, "EXPIRED");
+    await resume();
   });
 
   test("a pause with an end resumes by itself, and is none from that moment", async () => {

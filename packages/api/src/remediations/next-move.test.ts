@@ -133,7 +133,9 @@ test("a deadline that passes while the probe is not seen decides nothing until i
 });
 
 test("a probe that was deleted during the run leaves it unverified", () => {
-  expect(nextMove({ ...verifying, probe: null, summary: "restarted" }, now, LONG_MS)!.summary).toContain("not verified");
+  expect(nextMove({ ...verifying, probe: null, summary: "restarted" }, now, LONG_MS)!.summary).toContain(
+    "not verified",
+  );
 });
 
 test("every step it proposes is one that the state machine allows", () => {

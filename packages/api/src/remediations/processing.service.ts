@@ -11,8 +11,9 @@ export type Processing = Pick<typeof processing.$inferSelect, "paused" | "reason
 const DAY = 86_400_000;
 
 /**
- * The kill switch: from the moment it commits no remediation begins, on no replica. What runs goes on, because stopping an
- * act half-way is worse than its end; it can be cancelled one by one.
+ * The kill switch: from the moment it commits no remediation begins, on no replica, and none that was let begin before is
+ * given to its agent any more. What runs goes on, because stopping an act half-way is worse than its end; it can be
+ * cancelled one by one.
  */
 export const pauseProcessing = command({
   permission: "processing:pause",
