@@ -187,17 +187,23 @@ test("while processing is paused nothing begins and the incident says so; what w
   await shop.agent.remedies(item, { end: "FAILED" });
 });
 
-test("what recovers before automation begins is left in peace", async () => {
+test("what recovers before automation begins is left in peace, also while the incident it was merged into goes on", async () => {
   const item = newItem();
   const probeId = await shop.probe();
   await shop.automate(probeId);
   const incidentId = await shop.fails(probeId, item);
   const preview = await shop.agent.takes("PREVIEW", item);
+  const [run] = await shop.runsOf(incidentId);
+  const { data } = await shop.server.ask(
+    'mutation { raiseIncident(input: { title: "the site", severity: P2 }) { incident { id } } }',
+  );
+  await shop.server.ask(
+    "mutation ($into: ID!, $from: [ID!]!) { mergeIncidents(input: { intoId: $into, fromIds: $from }) { userErrors { message } } }",
+    { into: data.raiseIncident.incident.id, from: [incidentId] },
+  );
   await shop.agent.observes(probeId, "OK", item);
-  await shop.event(incidentId, "incident.resolved");
   const result = { possible: true, actions: ["restart it"], refusals: [] };
   await shop.agent.reports(preview, { end: "SUCCEEDED", result });
-  const [run] = await shop.runsOf(incidentId);
   expect((await shop.becomes(run!.id, "CANCELLED")).summary).toContain("recovered before automation began");
 });
 

@@ -14,6 +14,7 @@ const queued: RunView = {
   target: "docker/web",
   automatic: false,
   requestedAt: ago(60),
+  isIncidentOver: false,
   startedAt: null,
   verifyBy: null,
   verifyAfter: null,

@@ -14,6 +14,7 @@ export interface RunView {
   target: string;
   automatic: boolean;
   requestedAt: Date;
+  isIncidentOver: boolean;
   startedAt: Date | null;
   verifyBy: Date | null;
   verifyAfter: Date | null;
@@ -46,7 +47,7 @@ const later = (moment: Date, ms: number) => new Date(moment.getTime() + ms);
 export function nextMove(run: RunView, now: Date, watchedMs: number): Move | null {
   switch (run.status) {
     case "AWAITING_APPROVAL":
-      return expired(run, now);
+      return overtaken(run) ?? expired(run, now);
     case "QUEUED":
       return started(run) ?? ended(run) ?? notStarted(run, now);
     case "RUNNING":
@@ -56,6 +57,12 @@ export function nextMove(run: RunView, now: Date, watchedMs: number): Move | nul
     default:
       return null;
   }
+}
+
+function overtaken({ id, isIncidentOver }: RunView): Move | null {
+  if (!isIncidentOver) return null;
+  const summary = "its incident is over; there is nothing left to fix";
+  return { id, to: "CANCELLED", summary, event: { type: "remediation.cancelled", summary } };
 }
 
 function expired({ id, automatic, requestedAt, target }: RunView, now: Date): Move | null {

@@ -356,6 +356,18 @@ describe("calling it off", () => {
     expect((await shop.cancel(second!.id)).run).toMatchObject({ status: "CANCELLED" });
   });
 
+  test("what waits when its incident ends is cancelled, and cannot be approved any more", async () => {
+    const item = newItem();
+    const probeId = await shop.probe();
+    const { run } = await shop.request({ incidentId: await shop.fails(probeId, item) });
+    await shop.agent.observes(probeId, "OK", item);
+    expect((await shop.becomes(run!.id, "CANCELLED")).summary).toContain("its incident is over");
+    expect((await shop.approve(run!.id)).refused).toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("is CANCELLED"),
+    });
+  });
+
   test("what runs is cancelled by its agent, whose report decides", async () => {
     const item = newItem();
     const { command, runId, incidentId } = await shop.begun(await shop.probe(), item);

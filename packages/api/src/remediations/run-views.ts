@@ -3,6 +3,7 @@ import { and, eq, isNull, lt, ne, or, sql } from "drizzle-orm";
 import { agentCommands, agentSessions, agents } from "../agents/agent.table.js";
 import { probeState, probes } from "../agents/probe.table.js";
 import type { Db } from "../db/database.js";
+import { incidents } from "../incidents/incident.table.js";
 import { APPROVAL_WITHIN_MS, AUTOMATION_WITHIN_MS } from "./limits.js";
 import type { RunView } from "./next-move.js";
 import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
@@ -21,10 +22,14 @@ export function runViewReader(db: Db, limit: number): () => Promise<{ now: Date;
   const withinSeconds = sql`case when ${runs.automatic} then ${AUTOMATION_WITHIN_MS / 1000}::int else ${APPROVAL_WITHIN_MS / 1000}::int end`;
   // Only what ends now: were all that wait in it, a thousand of them would leave no place for those that act.
   const hasWaitedTooLong = lt(runs.requestedAt, sql`now() - make_interval(secs => ${withinSeconds})`);
+  const isIncidentOver = sql<boolean>`exists (
+    select from ${incidents} raised join ${incidents} standing on standing.id = coalesce(raised.merged_into_id, raised.id)
+    where raised.id = ${runs.incidentId} and standing.status = 'RESOLVED')`;
   const statement = db
     .select({
       now: sql<string>`now()`,
       run: runs,
+      isIncidentOver,
       agentName: agents.name,
       lastSeenAt: agentSessions.lastSeenAt,
       command: agentCommands,
@@ -42,7 +47,7 @@ export function runViewReader(db: Db, limit: number): () => Promise<{ now: Date;
     .leftJoin(agentCommands, eq(agentCommands.id, runs.commandId))
     .leftJoin(probes, eq(probes.id, runs.probeId))
     .leftJoin(probeState, ownState)
-    .where(and(isNull(runs.finishedAt), or(ne(runs.status, "AWAITING_APPROVAL"), hasWaitedTooLong)))
+    .where(and(isNull(runs.finishedAt), or(ne(runs.status, "AWAITING_APPROVAL"), hasWaitedTooLong, isIncidentOver)))
     .orderBy(runs.requestedAt)
     .limit(limit)
     .prepare("run_views");
