@@ -112,7 +112,8 @@ const runsOf = ({ database }: World) =>
        extract(epoch FROM r.started_at)::float8 * 1000 AS "startedAt", extract(epoch FROM r.finished_at)::float8 * 1000 AS "finishedAt",
        coalesce(r.held, false) AS held, coalesce(p.cooldown_ms, 600000)::float8 AS "cooldownMs", coalesce(p.max_attempts, 3) AS "maxAttempts",
        coalesce(p.window_ms, 86400000)::float8 AS "windowMs",
-       greatest(1, floor(coalesce(p.max_share, 0.05) * (SELECT count(*) FROM probe_state s WHERE s.probe_id = r.probe_id)))::int AS "atOnce",
+       greatest(1, floor(coalesce(p.max_share, 0.05) * (SELECT count(*) FROM probe_state s JOIN agents seer ON seer.id = s.agent_id
+         WHERE s.probe_id = r.probe_id AND s.status <> 'NOT_APPLICABLE' AND seer.revoked_at IS NULL)))::int AS "atOnce",
        a.seq::int AS approved, extract(epoch FROM a.at)::float8 * 1000 AS "approvedAt",
        CASE WHEN r.finished_at IS NULL THEN 2147483647 ELSE (SELECT max(e.seq) FROM events e WHERE e.payload->>'runId' = r.id::text
          AND (e.type IN ('remediation.verified', 'remediation.succeeded', 'remediation.failed', 'remediation.did_not_help',

@@ -61,6 +61,22 @@ test("approvals of a whole group race on two replicas: never more than the share
   expect(refused!.message).toMatch(/^blast-radius: 1 of the 8 targets of service shop/);
 });
 
+test("a group is what is there: neither what is gone nor what a revoked agent saw", async () => {
+  const probeId = await shop.probe();
+  await shop.automate(probeId, { mode: "APPROVAL", maxShare: 0.5 });
+  await using former = await ScriptedAgent.start(shop.server);
+  await former.observes(probeId, "OK", newItem());
+  await shop.server.ask("mutation ($id: ID!) { revokeAgent(input: { id: $id }) { userErrors { message } } }", {
+    id: former.id,
+  });
+  await shop.agent.observes(probeId, "NOT_APPLICABLE", newItem());
+  const [first, second] = [newItem(), newItem()];
+  const { run } = await shop.request({ incidentId: await shop.fails(probeId, first) });
+  const { run: other } = await shop.request({ incidentId: await shop.fails(probeId, second) });
+  expect((await shop.approve(run!.id)).refused).toBeUndefined();
+  expect((await shop.approve(other!.id)).refused!.message).toMatch(/^blast-radius: 1 of the 2 targets of probe/);
+});
+
 test("a lock that somebody holds refuses, and one whose lease is over does not", async () => {
   const item = newItem();
   const { run } = await shop.request({ incidentId: await shop.fails(await shop.probe(), item) });

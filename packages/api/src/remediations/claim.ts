@@ -48,7 +48,10 @@ const FACTS = `
     FROM applicant g JOIN probes p ON coalesce(p.service_id, p.id) = g.group_id
   ), size AS (
     SELECT m.group_id, count(*)::int AS targets
-    FROM member m JOIN probe_state ps ON ps.probe_id = m.probe_id GROUP BY m.group_id
+    FROM member m
+    JOIN probe_state ps ON ps.probe_id = m.probe_id AND ps.status <> 'NOT_APPLICABLE'
+    JOIN agents seer ON seer.id = ps.agent_id AND seer.revoked_at IS NULL
+    GROUP BY m.group_id
   ), busy AS (
     SELECT m.group_id, r.id
     FROM member m JOIN remediation_runs r ON r.probe_id = m.probe_id
