@@ -5,7 +5,7 @@ import type { AgentSession } from "./agent-session.js";
 import { ResultColumns } from "./ingest.store.js";
 import type { Move, Touched } from "./move.js";
 import type { ProbeRow } from "./probe.table.js";
-import { type ProbeCatalogue, reportingDeadlineMs } from "./probe-catalogue.js";
+import { type ProbeCatalogue, reportingDeadlineMs, selects } from "./probe-catalogue.js";
 import type { ProbeSlots, Slot, SlotOutcome } from "./state-cache.js";
 
 interface Unswept {
@@ -45,6 +45,7 @@ export class Evaluations {
     for (const { session, batch, admission } of admitted) {
       const agent = this.columns.agent(session.agentId);
       const probes = batch.probes.map((id) => this.catalogue.get(id));
+      const assigned = probes.map((probe) => probe?.enabled && selects(probe.agentSelector, session));
       const numbers = batch.probes.map((id) => this.columns.probe(id));
       for (let row = admission.skip; row < batch.rows; row++) {
         const place = batch.probe[row]!;
@@ -53,7 +54,8 @@ export class Evaluations {
         if (!probe) continue;
         const at = observedAt(session, batch.at[row]!, now);
         this.columns.add(agent, numbers[place]!, at, batch, row);
-        if (probe.enabled && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs))
+        // What the agent has no longer, or never had, is history: what it raised nobody would end.
+        if (assigned[place] && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs))
           this.take(session, probe, batch, row, at);
       }
     }
