@@ -95,6 +95,7 @@ export class Evaluations {
     const slot = session.states.slot(slots, batch.item[row]!);
     const before = slot.next ?? slot.state;
     if (before && at < before.lastAt) return;
+    noteReport(slots, at, reportingDeadlineMs(probe));
     this.move(session, probe, slot, outcomeOf(batch, row), at);
     if (this.now - slots.sweptAt < SWEEP_MS) return;
     slots.sweptAt = this.now;
@@ -109,17 +110,21 @@ export class Evaluations {
     if (transition) this.moves.push({ session, probe, slot, outcome, transition });
   }
 
-  /** An item that its probe has not mentioned for long, though it saw others all that time, is gone. */
+  /**
+   * An item that its probe has not mentioned for long, though it saw others all that time, is gone. All that time: of the
+   * first run after a pause half may be here, and the rest in the next batch.
+   */
   private sweep({ session, probe, slots }: Unswept): void {
     if (slots.byItem.size === 1) return;
-    const oldest = this.now - reportingDeadlineMs(probe);
+    const oldest = slots.reportedAt - reportingDeadlineMs(probe);
+    if (slots.reportsSince > oldest) return;
     const whole = slots.byItem.get("");
     const run = whole && (whole.next ?? whole.state);
     if (run && run.lastAt >= oldest && SAW_NOTHING.includes(run.status)) return;
     for (const slot of slots.byItem.values()) {
       const state = slot.next ?? slot.state;
       if (state && state.lastAt < oldest && state.status !== "NOT_APPLICABLE")
-        this.move(session, probe, slot, GONE, this.now);
+        this.move(session, probe, slot, GONE, slots.reportedAt);
     }
   }
 }
@@ -130,6 +135,12 @@ const outcomeOf = ({ status, summary, metrics, evidence }: ReceivedBatch, row: n
   metrics: metrics[row]!,
   evidence: evidence[row]!,
 });
+
+/** A probe that was silent for longer than its deadline begins anew. */
+function noteReport(slots: ProbeSlots, at: number, deadlineMs: number): void {
+  if (at - slots.reportedAt > deadlineMs) slots.reportsSince = at;
+  slots.reportedAt = Math.max(slots.reportedAt, at);
+}
 
 /** When it was seen, by our clock: an agent whose clock is wrong must not look late, nor ahead of its next results. */
 const observedAt = ({ clockSkewMs }: AgentSession, at: number, now: number): number => Math.min(at - clockSkewMs, now);

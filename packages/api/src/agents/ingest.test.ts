@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { type TestServer, testServer } from "../http/testing/test-server.js";
 import { newId } from "../kernel/ids.js";
 import { agentsRoom } from "./agents-room.js";
+import { givenState } from "./testing/given.js";
 import { sql } from "./testing/sql.js";
 import { connect, testAgent } from "./testing/test-agent.js";
 import { result, testProbe } from "./testing/test-probes.js";
@@ -255,13 +256,15 @@ test("results of a probe that the agent no longer has are history: they raise no
   expect(await incidents(on)).toEqual([]);
 });
 
+const FAST = { interval: "1s", retryInterval: "1s", timeout: "100ms" };
+
 test("an item that its probe no longer mentions is gone, and so is its problem", async () => {
   await using on = await testServer();
-  await using spool = await reporting(on, { interval: "1s", retryInterval: "1s", timeout: "100ms" });
+  await using spool = await reporting(on, FAST);
   const { probeId, now } = spool;
   await spool.send(1, [
     result(probeId, "CRIT", now - 30_000, { item: "old" }),
-    result(probeId, "OK", now, { item: "new" }),
+    ...[20_000, 10_000, 0].map((agoMs) => result(probeId, "OK", now - agoMs, { item: "new" })),
   ]);
   expect(await incidents(on)).toMatchObject([{ status: "RESOLVED", resolution: "load has recovered: it is gone" }]);
   expect(await states(on)).toMatchObject([
@@ -270,13 +273,28 @@ test("an item that its probe no longer mentions is gone, and so is its problem",
   ]);
 });
 
+test("what half a run after a pause does not mention is not gone: the other half is in the next batch", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on, FAST);
+  const { probeId, now, agent } = spool;
+  for (const item of ["a", "b"])
+    await givenState(on.app, { agentId: agent.id, probeId, item, status: "CRIT", ageMs: 180_000 });
+  await spool.send(1, [result(probeId, "CRIT", now - 1000, { item: "a" })]);
+  expect(await states(on)).toMatchObject([
+    { item: "a", status: "CRIT" },
+    { item: "b", status: "CRIT" },
+  ]);
+});
+
 test("while a probe sees nothing at all, what it saw before is not gone", async () => {
   await using on = await testServer();
-  await using spool = await reporting(on, { interval: "1s", retryInterval: "1s", timeout: "100ms" });
+  await using spool = await reporting(on, FAST);
   const { probeId, now } = spool;
   await spool.send(1, [
     result(probeId, "CRIT", now - 30_000, { item: "web" }),
-    result(probeId, "UNKNOWN", now - 2000, { summary: "the engine does not answer" }),
+    ...[20_000, 10_000, 2000].map((agoMs) =>
+      result(probeId, "UNKNOWN", now - agoMs, { summary: "the engine does not answer" }),
+    ),
   ]);
   expect(await incidents(on)).toMatchObject([{ status: "TRIGGERED" }]);
 });

@@ -30,6 +30,9 @@ export interface ProbeSlots {
   byItem: Map<string, Slot>;
   /** When items that the probe no longer mentions were last looked for. */
   sweptAt: number;
+  /** Since when its results came without a pause in this session, and the newest of them. Milliseconds, by our clock. */
+  reportsSince: number;
+  reportedAt: number;
 }
 
 /**
@@ -56,7 +59,7 @@ export class StateCache {
   slotsOf(probeId: string): ProbeSlots {
     let slots = this.byProbe.get(probeId);
     if (!slots) {
-      slots = { byItem: new Map(), sweptAt: 0 };
+      slots = { byItem: new Map(), sweptAt: 0, reportsSince: 0, reportedAt: Number.NEGATIVE_INFINITY };
       this.byProbe.set(probeId, slots);
     }
     return slots;
