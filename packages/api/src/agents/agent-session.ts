@@ -35,7 +35,8 @@ export class AgentSession implements AsyncGenerator<SessionMessage, void, void> 
   readonly agentId: string;
   name: string;
   labels: Labels = {};
-  readonly clockSkewMs: number;
+  /** The agent's clock minus the database's, by which results are dated. Milliseconds. */
+  clockSkewMs = 0;
   readonly states = new StateCache();
   /** The fingerprint of the catalogue that its assignments are of. */
   assignedBy = "";
@@ -48,11 +49,10 @@ export class AgentSession implements AsyncGenerator<SessionMessage, void, void> 
 
   constructor(
     readonly connection: Connection,
-    principal: AgentPrincipal,
+    readonly principal: AgentPrincipal,
   ) {
     this.agentId = principal.id;
     this.name = principal.name;
-    this.clockSkewMs = principal.clockSkewMs;
   }
 
   begin(

@@ -13,13 +13,11 @@ export const AUDIENCE = "poppo-ops";
 /** How long an assertion may be valid, and how far the agent's clock may be off. Seconds. */
 const MAX_LIFETIME = 60;
 const TOLERANCE = 300;
-/** Below this the difference of the clocks is lost in the assertion's whole seconds. Milliseconds. */
-const SKEW_NOISE_MS = 2000;
 
 /** An agent that has proved who it is. */
 export interface AgentPrincipal extends Principal {
   kind: "agent";
-  /** The agent's clock minus ours when it connected. Milliseconds. */
+  /** The agent's clock minus this replica's when it connected. Milliseconds. */
   clockSkewMs: number;
 }
 
@@ -47,11 +45,11 @@ export function agentAuthenticator(app: App): Authenticator {
     const { agent } = await lookUp.add(id);
     if (!agent) throw refuse(`there is no agent ${id}; enrol this host again`);
     if (agent.revokedAt) throw refuse(`agent ${agent.name} was revoked; enrol this host again`);
-    const claims = await verify(agent, assertion, app.clock.now());
-    const skewMs = claims.iat * 1000 - app.clock.now();
+    const now = app.clock.now();
+    const claims = await verify(agent, assertion, now);
     if (!used.add(`${id}:${claims.jti}`, (claims.exp + TOLERANCE) * 1000))
       throw refuse("the assertion was used before; sign a new one for each connection");
-    const clockSkewMs = Math.abs(skewMs) < SKEW_NOISE_MS ? 0 : skewMs;
+    const clockSkewMs = claims.iat * 1000 - now;
     return { kind: "agent", id, name: agent.name, role: "AGENT", clockSkewMs } satisfies AgentPrincipal;
   };
 }

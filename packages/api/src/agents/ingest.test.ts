@@ -1,6 +1,7 @@
 import type { Result } from "@poppo-ops/plugins/wire";
 import { expect, test, vi } from "vitest";
 import { type TestServer, testServer } from "../http/testing/test-server.js";
+import { systemClock } from "../kernel/clock.js";
 import { newId } from "../kernel/ids.js";
 import { agentsRoom } from "./agents-room.js";
 import { givenState } from "./testing/given.js";
@@ -178,6 +179,18 @@ test("an agent whose clock is minutes off is not late: its times are corrected",
   await using connection = await connect(on, agent, await agent.assertion({ iat, exp: iat + 60 }));
   await connection.open();
   const at = on.app.clock.now() - 200_000;
+  await connection.report({ epoch: newId(), from: 1, results: [result(probeId, "CRIT", at)] });
+  expect(await incidents(on)).toHaveLength(1);
+});
+
+test("an agent is not late because the clock of its replica is: the database's clock counts", async () => {
+  await using on = await testServer({ clock: { ...systemClock, now: () => systemClock.now() - 90_000 } });
+  const probeId = await testProbe(on);
+  const agent = await testAgent(on, "host-a");
+  const iat = Math.floor(systemClock.now() / 1000);
+  await using connection = await connect(on, agent, await agent.assertion({ iat, exp: iat + 60 }));
+  await connection.open();
+  const at = systemClock.now() - 1000;
   await connection.report({ epoch: newId(), from: 1, results: [result(probeId, "CRIT", at)] });
   expect(await incidents(on)).toHaveLength(1);
 });

@@ -18,6 +18,8 @@ import {
 } from "./session.store.js";
 
 const SWEEP_MS = 1000;
+/** Below this the difference of the clocks is lost in the assertion's whole seconds and in round trips. */
+const SKEW_NOISE_MS = 2000;
 const SUPERSEDED = "a newer connection of this agent took over";
 
 /**
@@ -118,7 +120,8 @@ export class Sessions {
     const alive = opened.filter(({ connection }) => !connection.closed.aborted);
     const newest = new Map(alive.map((session) => [session.agentId, session]));
     const keys = [...newest.values()].map(keyOf);
-    const { begun, commands } = await act(systemScope(this.app, "agents"), async (tools) => ({
+    const { replicaAheadMs, begun, commands } = await act(systemScope(this.app, "agents"), async (tools) => ({
+      replicaAheadMs: this.app.clock.now() - tools.now.getTime(),
       begun: await beginSessions(tools, keys),
       commands: await openCommands(
         tools.client,
@@ -130,7 +133,7 @@ export class Sessions {
       const start = begun.get(session.agentId);
       if (!start) return new AppError("UNAUTHENTICATED", `Agent ${session.name} was revoked; enrol this host again.`);
       if (newest.get(session.agentId) !== session) return this.superseded(session);
-      this.install(session, start);
+      this.install(session, start, replicaAheadMs);
       session.assignedBy = this.catalogue.fingerprint;
       session.begin(
         { ackedSeq: start.ackedSeq, ackedEpoch: start.spoolEpoch },
@@ -141,8 +144,10 @@ export class Sessions {
     });
   }
 
-  private install(session: AgentSession, { name, labels }: BegunSession): void {
+  private install(session: AgentSession, { name, labels }: BegunSession, replicaAheadMs: number): void {
     const previous = this.byAgent.get(session.agentId);
+    const skewMs = session.principal.clockSkewMs + replicaAheadMs;
+    session.clockSkewMs = Math.abs(skewMs) < SKEW_NOISE_MS ? 0 : skewMs;
     session.name = name;
     session.labels = labels;
     this.byAgent.set(session.agentId, session);
