@@ -103,7 +103,8 @@ export class Evaluations {
   }
 
   private move(session: AgentSession, probe: ProbeRow, slot: Slot, outcome: SlotOutcome, at: number): void {
-    const { state, transition } = evaluate(slot.next ?? slot.state, { status: outcome.status, at }, probe.rules);
+    const seen = { status: outcome.status, at };
+    const { state, transition } = evaluate(slot.next ?? slot.state, seen, probe.rules, reportingDeadlineMs(probe));
     if (!slot.next) this.touched.push({ session, probe, slot });
     slot.next = state;
     slot.outcome = outcome;

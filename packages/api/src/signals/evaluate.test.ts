@@ -14,13 +14,15 @@ const LETTERS: Record<string, OutcomeStatus> = {
   i: "INTERRUPTED",
 };
 
+const DEADLINE_MS = 30_000;
+
 /** Plays outcomes ten seconds apart and notes each transition as `<position><kind>`. */
 function play(letters: string, rules: Partial<Record<keyof SignalRules, unknown>> = {}) {
   const parsed = signalRules.parse(rules);
   let state: SignalState | undefined;
   const transitions: string[] = [];
   [...letters].forEach((letter, i) => {
-    const evaluated = evaluate(state, { status: LETTERS[letter]!, at: i * 10_000 }, parsed);
+    const evaluated = evaluate(state, { status: LETTERS[letter]!, at: i * 10_000 }, parsed, DEADLINE_MS);
     state = evaluated.state;
     if (evaluated.transition) transitions.push(`${i} ${evaluated.transition.kind}`);
   });
@@ -71,7 +73,48 @@ describe("rules", () => {
   test("a problem recovers though the rules no longer raise on its status", () => {
     const raised = play("ccc").state;
     const rules = signalRules.parse({ raiseOn: ["TIMEOUT"], recoveries: 1 });
-    expect(evaluate(raised, { status: "CRIT", at: 99_000 }, rules).transition?.kind).toBe("recover");
+    expect(evaluate(raised, { status: "CRIT", at: 30_000 }, rules, DEADLINE_MS).transition?.kind).toBe("recover");
+  });
+});
+
+describe("a time in which nobody looked", () => {
+  /** Plays outcomes at these seconds. */
+  const playAt = (seen: [letter: string, second: number][], rules: object) => {
+    let state: SignalState | undefined;
+    return seen.flatMap(([letter, second]) => {
+      const outcome = { status: LETTERS[letter]!, at: second * 1000 };
+      const evaluated = evaluate(state, outcome, signalRules.parse(rules), DEADLINE_MS);
+      state = evaluated.state;
+      return evaluated.transition ? `${second} ${evaluated.transition.kind}: ${evaluated.transition.reason}` : [];
+    });
+  };
+
+  test("is no time in which it was bad: neither the attempts nor `forMs` go on", () => {
+    const rules = { attempts: 2, forMs: 600_000 };
+    const blips: [string, number][] = [
+      ["o", 0],
+      ["c", 10],
+      ["c", 3600],
+    ];
+    expect(playAt(blips, rules)).toEqual([]);
+    expect(playAt([...blips, ["c", 3610]], { attempts: 2 })).toEqual(["3610 raise: bad 2 times in a row"]);
+    expect(playAt([...blips.slice(0, 2), ["u", 3600], ["c", 3610]], { attempts: 2 })).toEqual([]);
+  });
+  test("is no time in which it was good", () => {
+    const recovering: [string, number][] = [
+      ["c", 0],
+      ["o", 10],
+      ["o", 3600],
+    ];
+    expect(playAt(recovering, { attempts: 1 })).toEqual(["0 raise: bad once in a row"]);
+    expect(playAt([...recovering, ["o", 3610]], { attempts: 1 })[1]).toBe("3610 recover: good 2 times in a row");
+  });
+  test("leaves a problem as it was", () => {
+    const { state } = play("occc");
+    expect(evaluate(state, { status: "CRIT", at: 9e6 }, signalRules.parse({}), DEADLINE_MS)).toMatchObject({
+      state: { problem: true, since: state.since },
+      transition: null,
+    });
   });
 });
 
@@ -121,7 +164,7 @@ describe("for any outcomes and rules", () => {
       [];
     let before: SignalState | undefined;
     statuses.forEach((status, i) => {
-      const { state, transition } = evaluate(before, { status, at: i * 10_000 }, given);
+      const { state, transition } = evaluate(before, { status, at: i * 10_000 }, given, DEADLINE_MS);
       steps.push({ status, before, state, transition });
       before = state;
     });
@@ -164,7 +207,7 @@ describe("for any outcomes and rules", () => {
       fc.property(outcomes, rules, (statuses, given) => {
         for (const { status, before, state, transition } of run(statuses, given)) {
           if (transition?.kind === "recover" && status !== "NOT_APPLICABLE") expect(state.flapping).toBe(false);
-          if (before) evaluate(Object.freeze(before), { status, at: state.lastAt }, given);
+          if (before) evaluate(Object.freeze(before), { status, at: state.lastAt }, given, DEADLINE_MS);
         }
       }),
     );

@@ -40,10 +40,11 @@ const WINDOW_MASK = 2 ** WINDOW - 1;
 const MAX_ATTEMPT = 100;
 
 /**
- * Moves the state machine by one outcome. Pure.
+ * Moves the state machine by one outcome. Pure. Times are milliseconds.
  *
  * - A status of `raiseOn` is bad. UNKNOWN and TIMEOUT that are not in it are unclear: they are shown, and change nothing else.
  * - A problem is raised after `attempts` bad outcomes in a row that lasted `forMs`; it recovers after `recoveries` good ones.
+ *   What was not seen for longer than `deadlineMs` may have been otherwise meanwhile: the outcomes are not in a row.
  * - INTERRUPTED says nothing. NOT_APPLICABLE ends a problem at once: the thing is gone.
  * - Flapping begins at `flapping.high` changes within 20 outcomes. Its next bad outcome raises at once, because a thing that
  *   fails every other time may never fail `attempts` times in a row. While it lasts nothing recovers, so nothing is raised twice.
@@ -53,15 +54,16 @@ export function evaluate(
   before: SignalState | undefined,
   outcome: { status: OutcomeStatus; at: number },
   rules: SignalRules,
+  deadlineMs: number,
 ): Evaluation {
   const { status, at } = outcome;
   const verdict = verdictOf(status, rules);
-  const state = before ?? initial(outcome, verdict);
+  const state = before ? resumed(before, at, deadlineMs) : initial(outcome, verdict);
   if (status === "INTERRUPTED") return still({ ...state, lastAt: at });
   if (verdict === "unclear") return still({ ...state, status, lastAt: at });
   if (verdict === "gone") return gone(state, outcome);
   const bad = verdict === "bad";
-  const changed = before !== undefined && bad !== wasBad(state);
+  const changed = before !== undefined && bad !== wasBad(before);
   const changes = ((state.changes << 1) | (changed ? 1 : 0)) & WINDOW_MASK;
   const contradicts = bad !== state.problem;
   const next: SignalState = {
@@ -111,6 +113,10 @@ function gone(state: SignalState, { status, at }: { status: OutcomeStatus; at: n
     transition: state.problem ? { kind: "recover", reason: "it is gone" } : null,
   };
 }
+
+/** The state with which an outcome of `at` goes on: a soft streak does not last over a time in which nobody looked. */
+const resumed = (state: SignalState, at: number, deadlineMs: number): SignalState =>
+  state.attempt > 0 && at - state.lastAt > deadlineMs ? { ...state, attempt: 0, since: at } : state;
 
 const still = (state: SignalState): Evaluation => ({ state, transition: null });
 
