@@ -39,7 +39,9 @@ export function checkConfig(manifest: Manifest, config: Record<string, unknown>)
 
 /** The rules with `changes` made to them; what was never said has its default. */
 export function mergeRules(before: SignalRules | undefined, changes: Record<string, unknown> = {}): SignalRules {
-  const rules = check("rules", signalRules, { ...before, ...changes });
+  const { flapping } = changes;
+  const both = isObject(flapping) ? { flapping: { ...before?.flapping, ...flapping } } : {};
+  const rules = check("rules", signalRules, { ...before, ...changes, ...both });
   if (rules.flapping.low >= rules.flapping.high)
     throw badInput([
       {
@@ -87,6 +89,9 @@ export function checkTiming(timing: { intervalMs: number; retryIntervalMs: numbe
 /** Retrying three times as often tells a blip from a failure soon. */
 export const defaultRetryMs = (intervalMs: number): number =>
   Math.min(intervalMs, Math.max(1000, Math.round(intervalMs / 3)));
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function check<Schema extends z.ZodType>(field: string, schema: Schema, given: unknown): z.output<Schema> {
   const parsed = schema.safeParse(given);

@@ -97,10 +97,13 @@ test("a remediation may name the failing item where its input wants one", async 
 
 test("an update changes what it names, rules one by one, and counts the version", async () => {
   await using on = await testServer();
-  const { probe } = await create(on, { rules: { attempts: 5 }, remediation: { kind: "docker.restart", input: {} } });
+  const { probe } = await create(on, {
+    rules: { attempts: 5, flapping: { low: 2 } },
+    remediation: { kind: "docker.restart", input: {} },
+  });
   const { probe: changed } = await update(on, {
     id: probe.id,
-    rules: { recoveries: 4 },
+    rules: { recoveries: 4, flapping: { high: 14 } },
     remediation: null,
     interval: "2m",
   });
@@ -108,7 +111,7 @@ test("an update changes what it names, rules one by one, and counts the version"
     version: 2,
     interval: "2m",
     remediation: null,
-    rules: { attempts: 5, recoveries: 4 },
+    rules: { attempts: 5, recoveries: 4, flapping: { high: 14, low: 2 } },
   });
 });
 
