@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { Statement } from "../db/database.js";
 import { resolveMany } from "../incidents/incident.service.js";
 import { type Raised, raiseMany } from "../incidents/raise.js";
 import type { Act } from "../kernel/command.js";
@@ -36,12 +37,14 @@ function rounds(moves: Move[]): Move[][] {
   return result;
 }
 
-const LINK = {
+/** Notes by each state the incident it stands behind. `keys`: ids of agents and of probes, and items. */
+export const linkIncidents = (keys: string[][], raised: Raised[]): Statement => ({
   name: "link_incidents",
   text: `UPDATE probe_state s SET incident_id = m.incident_id
     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) m(agent_id, probe_id, item, incident_id)
     WHERE s.agent_id = m.agent_id AND s.probe_id = m.probe_id AND s.item = m.item`,
-};
+  values: [...keys, raised.map(({ incident }) => incident.id)],
+});
 
 async function raise(act: Act, moves: Move[]): Promise<void> {
   if (moves.length === 0) return;
@@ -49,7 +52,7 @@ async function raise(act: Act, moves: Move[]): Promise<void> {
     act,
     moves.map((move) => toIncident(originOf(move), signalOf(move), move.transition.reason)),
   );
-  act.send({ ...LINK, values: [...keyColumns(moves), raised.map(({ incident }: Raised) => incident.id)] });
+  act.send(linkIncidents(keyColumns(moves), raised));
 }
 
 /** A cause is gone. Its incident is resolved when it was the last one. */

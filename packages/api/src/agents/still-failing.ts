@@ -3,14 +3,15 @@ import { raiseMany } from "../incidents/raise.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { act } from "../kernel/command.js";
 import { toIncident } from "../signals/signal.js";
+import { linkIncidents } from "./apply-signals.js";
 
-/** A resolution is believed for this long, and for as many outcomes as it takes to believe a problem. */
+/** A resolution is believed for this long at least. */
 const PATIENCE_MS = 60_000;
 
 /**
- * A person resolves an incident while its probe still fails: they have just repaired it, or they think so. If the failure
- * goes on for a minute and for `attempts` further outcomes it comes back as a new incident. To leave it resolved would hide
- * a real outage behind a click; who wants silence snoozes the incident or switches the probe off.
+ * A person resolves an incident while its probe still fails: they have just repaired it, or they think so. If it fails
+ * still after a minute, or after the time of `attempts` retries when that is longer, it comes back as a new incident. To
+ * leave it resolved would hide a real outage behind a click; who wants silence snoozes the incident or switches the probe off.
  */
 export const stillFailing = (app: App, everyMs: number): Module => ({
   name: "resolved but still failing",
@@ -41,17 +42,8 @@ export const stillFailing = (app: App, everyMs: number): Module => ({
           ),
         ),
       );
-      await tools.client.query(
-        `UPDATE probe_state s SET incident_id = m.incident_id
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) m(agent_id, probe_id, item, incident_id)
-         WHERE s.agent_id = m.agent_id AND s.probe_id = m.probe_id AND s.item = m.item`,
-        [
-          rows.map((row) => row.agent_id),
-          rows.map((row) => row.probe_id),
-          rows.map((row) => row.item),
-          raised.map(({ incident }) => incident.id),
-        ],
-      );
+      const keys = [rows.map((row) => row.agent_id), rows.map((row) => row.probe_id), rows.map((row) => row.item)];
+      tools.send(linkIncidents(keys, raised));
       return rows.length;
     }),
 });

@@ -4,8 +4,8 @@ import { z } from "zod";
  * When outcomes of a probe become a signal, and when the signal is over. Stored with the probe.
  *
  * SOFT → HARD: a status holds only after `attempts` outcomes in a row and, when given, after it lasted `forMs`.
- * Recovery needs `recoveries` good outcomes in a row (hysteresis). More than `flapping.changes` changes within the last
- * 20 outcomes hold back recoveries until the thing is calm. `warnSeverity` null: a WARN never raises.
+ * Recovery needs `recoveries` good outcomes in a row (hysteresis). `flapping.high` changes within the last 20
+ * outcomes hold back recoveries until there are `flapping.low` or fewer. A WARN raises only when `raiseOn` names it.
  */
 export const signalRules = z.strictObject({
   attempts: z.int().min(1).max(100).default(3).describe("Outcomes in a row before a problem is believed"),
