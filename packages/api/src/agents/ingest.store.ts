@@ -109,7 +109,7 @@ export function insertResults({ send }: Act, columns: ResultColumns, admitted: A
   });
 }
 
-/** What agents gave up, by their own word. */
+/** What agents gave up, by their own word. A gap may have grown before its acknowledgement arrived. */
 export function insertGaps({ send }: Act, admitted: Admitted[]): void {
   const gaps = admitted.flatMap(({ session: { agentId }, admission, batch: { epoch } }) =>
     admission.gaps.map((gap) => ({ agentId, epoch, ...gap })),
@@ -117,7 +117,10 @@ export function insertGaps({ send }: Act, admitted: Admitted[]): void {
   if (gaps.length === 0) return;
   send({
     text: `INSERT INTO spool_gaps (agent_id, epoch, from_seq, to_seq, reason)
-      SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) ON CONFLICT DO NOTHING`,
+      SELECT DISTINCT ON (agent_id, epoch, from_seq) *
+      FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) g(agent_id, epoch, from_seq, to_seq, reason)
+      ORDER BY agent_id, epoch, from_seq, to_seq DESC
+      ON CONFLICT (agent_id, epoch, from_seq) DO UPDATE SET to_seq = greatest(spool_gaps.to_seq, excluded.to_seq)`,
     values: [
       gaps.map((g) => g.agentId),
       gaps.map((g) => g.epoch),

@@ -77,6 +77,16 @@ test("a batch that leaves a hole is refused with the number that is next; a gap 
   });
 });
 
+test("a gap that has grown before its acknowledgement arrived is kept as it is now", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on);
+  const row = result(spool.probeId, "OK", spool.now);
+  await spool.send(5, [row], [{ from: 1, to: 4, reason: "AGE" }]);
+  const grown = { from: 1, to: 9, reason: "AGE" as const };
+  await spool.send(10, [row], [grown, { ...grown, to: 7 }]);
+  expect(await sql(on, "SELECT from_seq, to_seq FROM spool_gaps")).toEqual([{ from_seq: "1", to_seq: "9" }]);
+});
+
 test("batches of two epochs under way: the second of a new epoch is refused until its first is there", async () => {
   await using on = await testServer();
   await using spool = await reporting(on);
