@@ -1,4 +1,4 @@
-import type { Result } from "@poppo-ops/plugins/wire";
+import { encodeResultBatch, type Result } from "@poppo-ops/plugins/wire";
 import { expect, test, vi } from "vitest";
 import { type TestServer, testServer } from "../http/testing/test-server.js";
 import { systemClock } from "../kernel/clock.js";
@@ -332,29 +332,51 @@ test("without a session results are refused, also over HTTP", async () => {
   expect(errors).toMatchObject([{ extensions: { code: "FORBIDDEN" } }]);
 });
 
-test("when the database is too slow agents are slowed down, then sent away", async () => {
-  await using on = await testServer();
-  await using spool = await reporting(on);
+/** While the marks are locked nothing is committed: what is reported waits, and batch follows batch in this replica. */
+async function stalled(on: TestServer, spool: Awaited<ReturnType<typeof reporting>>) {
   const { ingest, sessions } = agentsRoom(on.app);
   const locker = await on.app.database.pool.connect();
   await locker.query("BEGIN; SELECT * FROM agent_sessions FOR UPDATE");
   const connection = [...on.connections].find(({ principal }) => principal.id === spool.agent.id)!;
   expect(sessions.of(connection)).toBeDefined();
+  return {
+    report: (i: number, results: Result[]) =>
+      ingest.report(
+        { connection } as never,
+        encodeResultBatch({ epoch: spool.epoch, from: 1 + i * results.length, results, gaps: [] }),
+      ),
+    async release() {
+      await locker.query("ROLLBACK");
+      locker.release();
+    },
+  };
+}
+
+test("when the database is too slow agents are slowed down, then sent away", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on);
+  const { report, release } = await stalled(on, spool);
   const rows = Array.from({ length: 1000 }, (_, i) => result(spool.probeId, "OK", spool.now + i));
-  const { encodeResultBatch } = await import("@poppo-ops/plugins/wire");
-  const report = (i: number) =>
-    ingest.report(
-      { connection } as never,
-      encodeResultBatch({ epoch: spool.epoch, from: 1 + i * 1000, results: rows, gaps: [] }),
-    );
-  const waiting = Array.from({ length: 100 }, (_, i) => report(i));
-  await expect(report(100)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS", details: { retryAfterMs: 2000 } });
-  await locker.query("ROLLBACK");
-  locker.release();
+  const waiting = Array.from({ length: 100 }, (_, i) => report(i, rows));
+  await expect(report(100, rows)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS", details: { retryAfterMs: 2000 } });
+  await release();
   const acks = await Promise.all(waiting);
   expect(acks[0]).toMatchObject({ window: 1, retryAfterMs: 500 });
   expect(acks.at(-1)).toMatchObject({ ackedSeq: 100_000, window: 2, retryAfterMs: 0 });
   expect(await sql(on, "SELECT count(*)::int FROM probe_results")).toEqual([{ count: 100_000 }]);
+});
+
+test("few results with much evidence are sent away as well: what waits is bounded in bytes", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on);
+  const { report, release } = await stalled(on, spool);
+  const evidence = { log: "x".repeat(16_000) };
+  const rows = Array.from({ length: 800 }, () => result(spool.probeId, "CRIT", spool.now, { evidence }));
+  const waiting = Array.from({ length: 5 }, (_, i) => report(i, rows));
+  await expect(report(5, rows)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS", details: { retryAfterMs: 2000 } });
+  await release();
+  expect((await Promise.all(waiting)).at(-1)).toMatchObject({ ackedSeq: 4000 });
+  expect(await report(5, rows)).toMatchObject({ ackedSeq: 4800 });
 });
 
 test("a probe that is deleted while its first results are written hurts only itself", async () => {

@@ -18,6 +18,8 @@ const FLUSH_ROWS = 4000;
 /** Waiting rows from which agents are asked to slow down, and from which they are sent away. */
 const BUSY_ROWS = 20_000;
 const FULL_ROWS = 100_000;
+/** What waiting rows may take in memory, with evidence: sixty rows of it may be a megabyte. */
+const FULL_BYTES = 64 * 1024 * 1024;
 const BUSY_WAIT_MS = 500;
 
 /**
@@ -28,6 +30,7 @@ const BUSY_WAIT_MS = 500;
 export class Ingest {
   private readonly queue: Gather<Incoming, number>;
   private waitingRows = 0;
+  private waitingBytes = 0;
 
   constructor(
     private readonly app: App,
@@ -50,17 +53,20 @@ export class Ingest {
     if (!session) throw notNewest();
     const batch = decode(raw);
     const { rows } = batch;
-    if (this.waitingRows + rows > FULL_ROWS)
+    const bytes = bytesOf(batch);
+    if (this.waitingRows + rows > FULL_ROWS || this.waitingBytes + bytes > FULL_BYTES)
       throw new AppError("TOO_MANY_REQUESTS", `${this.waitingRows} results wait for the database; try again later.`, {
         retryAfterMs: BUSY_WAIT_MS * 4,
       });
     this.waitingRows += rows;
+    this.waitingBytes += bytes;
     try {
       const ackedSeq = await this.queue.add({ session, batch });
       const busy = this.waitingRows > BUSY_ROWS;
       return { ackedSeq, window: busy ? 1 : LIMITS.batchesInFlight, retryAfterMs: busy ? BUSY_WAIT_MS : 0 };
     } finally {
       this.waitingRows -= rows;
+      this.waitingBytes -= bytes;
     }
   }
 
@@ -110,6 +116,19 @@ export class Ingest {
     const isUnknown = batches.some(({ batch }) => batch.probes.some((id) => !this.catalogue.get(id)));
     if (isUnknown) await this.catalogue.refresh();
   }
+}
+
+/** Numbers and references of a row. */
+const ROW_BYTES = 100;
+
+/** About how much memory a batch takes while it waits. */
+function bytesOf({ rows, item, summary, metrics, evidence }: ReceivedBatch): number {
+  let bytes = rows * ROW_BYTES;
+  for (let row = 0; row < rows; row++) {
+    bytes += item[row]!.length + summary[row]!.length + (metrics[row]?.length ?? 0);
+    if (evidence[row]) bytes += JSON.stringify(evidence[row]).length;
+  }
+  return bytes;
 }
 
 /** One after the other, because the second batch of an agent begins where its first one ends. */
