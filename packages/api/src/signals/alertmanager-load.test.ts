@@ -1,12 +1,17 @@
 import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
+import { createServer, type IncomingMessage, request } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import express, { type NextFunction, type Request, type Response } from "express";
 import fc from "fast-check";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tcpProxy } from "../db/testing/tcp-proxy.js";
 import { testDatabase } from "../db/testing/test-database.js";
 import { type TestServer, testServer } from "../http/testing/test-server.js";
-import { alert, givenAlertmanager, post, type TestAlert } from "./testing/alertmanager.js";
+import type { AppError } from "../kernel/app-error.js";
+import { AlertReceiver } from "./alertmanager.receiver.js";
+import { alertmanagerRoute } from "./alertmanager.route.js";
+import { alert, givenAlertmanager, post, type TestAlert, webhook } from "./testing/alertmanager.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -119,6 +124,73 @@ test("when too many bytes are under way the answer is 503 with Retry-After", asy
   for (const one of unfinished) one.destroy();
   await Promise.allSettled(answers);
   const another = () => post(url, new Blob(['{"version":"4","alerts":[]}']).stream());
+  await expect.poll(async () => (await another()).status).toBe(200);
+});
+
+/** The route on a server of its own, which shows its connections and how many deliveries got to the queue. */
+async function ownRoute() {
+  const receiver = new (class extends AlertReceiver {
+    received = 0;
+    override receive(...given: Parameters<AlertReceiver["receive"]>) {
+      this.received++;
+      return super.receive(...given);
+    }
+  })(server.app);
+  const web = express();
+  alertmanagerRoute(web, server.app, receiver);
+  web.use((error: AppError, _request: Request, response: Response, _next: NextFunction) => {
+    response.status(error.code === "UNAVAILABLE" ? 503 : 500).json({ code: error.code });
+  });
+  const http = createServer(web);
+  const connections = new Set<Socket>();
+  http.on("connection", (socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
+  http.listen(0, "127.0.0.1");
+  await once(http, "listening");
+  return {
+    ...{ receiver, connections, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` },
+    async [Symbol.asyncDispose]() {
+      await receiver.stop();
+      http.close();
+      http.closeAllConnections();
+      await once(http, "close");
+    },
+  };
+}
+
+/** Until it is released no delivery is stored. */
+async function lockedIntegrations() {
+  const locker = await server.app.database.pool.connect();
+  await locker.query("BEGIN; SELECT FROM integrations FOR UPDATE");
+  return async () => {
+    await locker.query("ROLLBACK");
+    locker.release();
+  };
+}
+
+/** A sender that will not wait for the answer. It does not say how much it sends. */
+function impatient(url: string, body: object) {
+  const sent = request(url, { method: "POST" });
+  sent.on("error", () => {});
+  sent.write(JSON.stringify(body));
+  sent.end();
+  return sent;
+}
+
+test("what a sender that gave up leaves behind counts as under way until the database has taken it", async () => {
+  await using route = await ownRoute();
+  const sender = await givenAlertmanager(server);
+  const url = `${route.url}${sender.path}`;
+  const release = await lockedIntegrations();
+  const left = times(6, () => impatient(url, webhook([])));
+  await expect.poll(() => route.receiver.received).toBe(6);
+  for (const one of left) one.destroy();
+  await expect.poll(() => route.connections.size).toBe(0);
+  const another = () => post(url, new Blob([JSON.stringify(webhook([]))]).stream());
+  expect((await another()).status).toBe(503);
+  await release();
   await expect.poll(async () => (await another()).status).toBe(200);
 });
 

@@ -29,7 +29,8 @@ export function alertmanagerRoute(web: Express, app: App, receiver: AlertReceive
       const { integrationId } = response.locals as { integrationId: string };
       // A request without a body has none, not an empty one.
       const payload = readPayload((request.body as Buffer | undefined) ?? Buffer.alloc(0));
-      response.json({ ...(await receiver.receive({ integrationId, payload })), malformed: payload.malformed });
+      response.locals.receipt = receiver.receive({ integrationId, payload });
+      response.json({ ...(await response.locals.receipt), malformed: payload.malformed });
     },
   );
 }
@@ -46,7 +47,9 @@ function boundBytes() {
         retryAfterMs: FULL_WAIT_MS,
       });
     underWay += bytes;
-    response.once("close", () => {
+    response.once("close", async () => {
+      // A sender that gives up leaves behind what waits for the database.
+      await Promise.allSettled([response.locals.receipt]);
       underWay -= bytes;
     });
     next();
