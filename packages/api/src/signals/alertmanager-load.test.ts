@@ -194,6 +194,25 @@ test("what a sender that gave up leaves behind counts as under way until the dat
   await expect.poll(async () => (await another()).status).toBe(200);
 });
 
+test("what a sender gave up is not stored: it sends again, and may have sent the end of it since", async () => {
+  await using route = await ownRoute();
+  const sender = await givenAlertmanager(server);
+  const url = `${route.url}${sender.path}`;
+  const release = await lockedIntegrations();
+  const given = impatient(url, webhook([alert("firing", { instance: "a" })]));
+  await expect.poll(() => route.receiver.received).toBe(1);
+  const kept = post(url, JSON.stringify(webhook([alert("firing", { instance: "b" })])));
+  await expect.poll(() => route.receiver.received).toBe(2);
+  given.destroy();
+  await expect.poll(() => route.connections.size).toBe(1);
+  await release();
+  expect((await kept).body).toMatchObject({ raised: 1 });
+  await route.receiver.stop();
+  expect(await incidentsOf(sender.id)).toMatchObject([{ title: "Down on b" }]);
+  const again = await post(url, JSON.stringify(webhook([alert("firing", { instance: "a" })])));
+  expect(again.body).toMatchObject({ raised: 1 });
+});
+
 test("what became of alerts is counted for Prometheus", async () => {
   await using counting = await testServer();
   const sender = await givenAlertmanager(counting);

@@ -1,5 +1,6 @@
 import { isUnreachable } from "../db/database.js";
 import { type App, systemScope } from "../kernel/app.js";
+import { AppError } from "../kernel/app-error.js";
 import { type Act, act } from "../kernel/command.js";
 import { Gather } from "../kernel/gather.js";
 import { timed } from "../kernel/metrics.js";
@@ -26,7 +27,7 @@ export class AlertReceiver {
 
   /**
    * @returns when what it says is committed
-   * @throws {AppError} NOT_FOUND when the integration was revoked meanwhile
+   * @throws {AppError} NOT_FOUND when the integration was revoked meanwhile, UNAVAILABLE when the sender has given up
    */
   receive(delivery: Delivery): Promise<Receipt> {
     return this.queue.add(delivery);
@@ -56,11 +57,18 @@ export class AlertReceiver {
     return outcomes;
   }
 
+  /**
+   * A sender that has given up sends again, also through another replica, and may have sent the alert's end since: what
+   * lay here meanwhile, because this replica was frozen or waited for the lock, is old and must not be applied last.
+   */
   private async commit(deliveries: Delivery[]): Promise<(Receipt | Error)[]> {
     const ids = [...new Set(deliveries.map(({ integrationId }) => integrationId))];
-    const run = (tools: Act) => {
+    const run = async (tools: Act) => {
       const integrations: ReceivingIntegration[] = tools.opened!.rows;
-      return applyDeliveries(tools, deliveries, new Map(integrations.map((row) => [row.id, row])));
+      const awaited = deliveries.filter((delivery) => delivery.isAwaited());
+      const receipts = await applyDeliveries(tools, awaited, new Map(integrations.map((row) => [row.id, row])));
+      const receiptOf = new Map(awaited.map((delivery, i) => [delivery, receipts[i]!]));
+      return deliveries.map((delivery) => receiptOf.get(delivery) ?? givenUp());
     };
     const outcomes = await act(systemScope(this.app, "alertmanager"), run, lockIntegrations(ids));
     this.count(outcomes);
@@ -77,3 +85,5 @@ export class AlertReceiver {
       );
   }
 }
+
+const givenUp = () => new AppError("UNAVAILABLE", "The sender did not wait for the answer; it sends again.");

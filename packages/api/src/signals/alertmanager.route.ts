@@ -29,7 +29,9 @@ export function alertmanagerRoute(web: Express, app: App, receiver: AlertReceive
       const { integrationId } = response.locals as { integrationId: string };
       // A request without a body has none, not an empty one.
       const payload = readPayload((request.body as Buffer | undefined) ?? Buffer.alloc(0));
-      response.locals.receipt = receiver.receive({ integrationId, payload });
+      // A socket that its peer has closed is not writable from then on; the response is told only when it is gone.
+      const isAwaited = () => request.socket.writable;
+      response.locals.receipt = receiver.receive({ integrationId, payload, isAwaited });
       response.json({ ...(await response.locals.receipt), malformed: payload.malformed });
     },
   );

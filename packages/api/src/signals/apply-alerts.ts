@@ -19,6 +19,8 @@ import { overIncidents } from "./over-incidents.js";
 export interface Delivery {
   integrationId: string;
   payload: AlertPayload;
+  /** Whether the sender still waits for the answer. */
+  isAwaited(): boolean;
 }
 
 /** What became of the alerts of a delivery. */
