@@ -11,6 +11,7 @@ import { ReportResolver } from "./agents/report.resolver.js";
 import { EventResolver } from "./events/event.resolver.js";
 import { enforcePolicies } from "./graphql/policy.js";
 import { EventIncidentResolver, IncidentResolver } from "./incidents/incident.resolver.js";
+import { type Permission, rolesWith } from "./kernel/permissions.js";
 import { NodeResolver } from "./operations/node.resolver.js";
 import { ProcessingResolver, RemediationPolicyResolver } from "./remediations/policy.resolver.js";
 import { IncidentRunsResolver, RemediationRunResolver } from "./remediations/run.resolver.js";
@@ -48,5 +49,17 @@ export async function buildSchema(): Promise<GraphQLSchema> {
         ({ [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }) as never,
     },
   });
-  return enforcePolicies(schema);
+  return sayWhoMay(enforcePolicies(schema));
+}
+
+/** What a root field needs is enforced and told from one declaration. */
+function sayWhoMay(schema: GraphQLSchema): GraphQLSchema {
+  for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    for (const field of Object.values(root!.getFields())) {
+      const policy = field.extensions.policy as Permission | "public";
+      const who = policy === "public" ? "Needs no token." : `For ${rolesWith(policy).join(", ")} (\`${policy}\`).`;
+      field.description &&= `${field.description}\n\n${who}`;
+    }
+  }
+  return schema;
 }

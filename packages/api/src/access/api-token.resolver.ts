@@ -21,7 +21,7 @@ export const ApiToken = typeFrom(
     revokedAt: "When it was revoked.",
     lastUsedAt: "When it was last used, to the minute.",
   },
-  { implements: Node },
+  { description: "What a person or program proves itself with.", implements: Node },
 );
 const ApiTokenConnection = connectionOf("ApiToken", ApiToken);
 const CreateApiTokenInput = inputFrom("CreateApiTokenInput", createApiToken.input);
@@ -60,7 +60,10 @@ export class ApiTokenResolver {
     });
   }
 
-  @Mutation(() => CreateApiTokenPayload)
+  @Mutation(() => CreateApiTokenPayload, {
+    description:
+      "Makes an API token; its text is shown once. BAD_INPUT: the role is AGENT, which proves itself by a key.",
+  })
   @Requires(createApiToken.permission)
   async createApiToken(
     @Arg("input", () => CreateApiTokenInput) input: InstanceType<typeof CreateApiTokenInput>,
@@ -69,7 +72,9 @@ export class ApiTokenResolver {
     return payload(input, () => createApiToken(scope, input));
   }
 
-  @Mutation(() => ApiTokenPayload)
+  @Mutation(() => ApiTokenPayload, {
+    description: "Ends a token within a second, on open connections too. Revoked again, nothing changes. NOT_FOUND.",
+  })
   @Requires(revokeApiToken.permission)
   async revokeApiToken(
     @Arg("input", () => RevokeApiTokenInput) input: InstanceType<typeof RevokeApiTokenInput>,

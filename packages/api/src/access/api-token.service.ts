@@ -19,7 +19,7 @@ export const createApiToken = command({
   permission: "token:manage",
   input: z.object({
     name: z.string().trim().min(1).max(100).describe("What it is for."),
-    role: tokenRole,
+    role: tokenRole.describe("What it may do; not AGENT."),
     expiresIn: duration(60_000, 10 * YEAR)
       .optional()
       .describe("Absent: it does not expire."),
@@ -49,7 +49,7 @@ export const createApiToken = command({
 
 export const revokeApiToken = command({
   permission: "token:manage",
-  input: z.object({ id: uuid() }),
+  input: z.object({ id: uuid().describe("The token.") }),
   async run({ db, now, emit, hint }, { id }) {
     const [apiToken] = await db
       .update(apiTokens)

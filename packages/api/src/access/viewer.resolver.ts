@@ -6,14 +6,14 @@ import type { Role } from "../kernel/permissions.js";
 
 @ObjectType({ description: "Who asks." })
 export class Viewer {
-  @Field(() => String) kind!: string;
-  @Field(() => String) name!: string;
-  @Field(() => RoleEnum) role!: Role;
+  @Field(() => String, { description: "How it proved itself: by a `token`." }) kind!: string;
+  @Field(() => String, { description: "As it stands in events as the actor." }) name!: string;
+  @Field(() => RoleEnum, { description: "What it may do." }) role!: Role;
 }
 
 @Resolver()
 export class ViewerResolver {
-  @Query(() => Viewer)
+  @Query(() => Viewer, { description: "Who asks: the holder of the token that came along." })
   @Requires("read")
   async viewer(@Ctx() { scope }: Context) {
     return scope.principal;

@@ -69,7 +69,9 @@ export class AgentResolver {
     return findStatesOf({ db: scope.app.database.db, loaders }, "agentId", id, { first, after });
   }
 
-  @Mutation(() => CreateEnrolmentTokenPayload)
+  @Mutation(() => CreateEnrolmentTokenPayload, {
+    description: "Makes a token with which one host becomes an agent; its text is shown once.",
+  })
   @Requires(createEnrolmentToken.permission)
   async createEnrolmentToken(
     @Arg("input", () => CreateEnrolmentTokenInput) input: InstanceType<typeof CreateEnrolmentTokenInput>,
@@ -78,7 +80,10 @@ export class AgentResolver {
     return payload(input, () => createEnrolmentToken(scope, input));
   }
 
-  @Mutation(() => EnrolAgentPayload)
+  @Mutation(() => EnrolAgentPayload, {
+    description:
+      "Makes an agent of a host. The token in the input is the credential; sent again with the same key it answers with the same agent. TOKEN_INVALID: the token is unknown, used or expired, or not for that name. ALREADY_EXISTS: an agent of that name is enrolled. BAD_INPUT: the key is no Ed25519 public key, or the facts are larger than 16 KiB.",
+  })
   @Public("The enrolment token in the input is the credential: single use, short-lived, bound to a name.")
   async enrolAgent(
     @Arg("input", () => EnrolAgentInput) input: InstanceType<typeof EnrolAgentInput>,
@@ -87,7 +92,10 @@ export class AgentResolver {
     return payload(input, () => enrolAgent(scope, input));
   }
 
-  @Mutation(() => AgentPayload)
+  @Mutation(() => AgentPayload, {
+    description:
+      "Ends an agent for good: its sockets close within a second, its incidents are resolved, its name is free again. Revoked again, nothing changes. NOT_FOUND.",
+  })
   @Requires(revokeAgent.permission)
   async revokeAgent(
     @Arg("input", () => RevokeAgentInput) input: InstanceType<typeof RevokeAgentInput>,

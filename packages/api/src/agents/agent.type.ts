@@ -28,13 +28,13 @@ export const Agent = typeFrom(
     connectedAt: "When its newest session began.",
     revokedAt: "When it was revoked.",
   },
-  { implements: Node },
+  { description: "The process on one host that runs probes and remediations.", implements: Node },
 );
 export const AgentConnection = connectionOf("Agent", Agent);
 export const AgentPayload = payloadOf("AgentPayload", { agent: { type: () => Agent } });
 export const CreateEnrolmentTokenPayload = payloadOf("CreateEnrolmentTokenPayload", {
   token: { type: () => String, description: "Shown once; single use." },
-  expiresAt: { type: () => DateTime },
+  expiresAt: { type: () => DateTime, description: "When it ends by itself." },
 });
 export const EnrolAgentPayload = payloadOf("EnrolAgentPayload", {
   agent: { type: () => Agent },
@@ -52,7 +52,9 @@ export class SpoolGap {
 
 @InputType({ description: "Every condition given must hold." })
 export class AgentFilter implements AgentConditions {
-  @Field(() => [AgentStatusEnum], { nullable: true }) statuses?: AgentStatus[] | null;
+  @Field(() => [AgentStatusEnum], { nullable: true, description: "In one of these states." }) statuses?:
+    | AgentStatus[]
+    | null;
   @Field(() => String, { nullable: true, description: "Part of the name, in any case." }) search?: string | null;
   @Field(() => Json, { nullable: true, description: "Labels it must carry." }) labels?: Record<string, string> | null;
 }

@@ -50,7 +50,7 @@ export const createEnrolmentToken = command({
 });
 
 export const enrolAgentInput = z.object({
-  token: z.string().min(1).max(200),
+  token: z.string().min(1).max(200).describe("The enrolment token."),
   name: z
     .string()
     .regex(
@@ -60,7 +60,7 @@ export const enrolAgentInput = z.object({
     .describe("Unique among the agents that are not revoked; usually the host's name."),
   publicKey: z.record(z.string(), z.unknown()).describe("Ed25519 public key, JWK as JSON."),
   facts: z.record(z.string(), z.unknown()).describe("What the host is: platform, release, and so on."),
-  version: z.string().max(100),
+  version: z.string().max(100).describe("The agent's version."),
 });
 
 /**

@@ -55,7 +55,10 @@ export class ProbeResolver {
     return findStatesOf({ db: scope.app.database.db, loaders }, "probeId", id, { first, after });
   }
 
-  @Mutation(() => ProbePayload)
+  @Mutation(() => ProbePayload, {
+    description:
+      "Makes a probe; agents with matching labels run it at once. BAD_INPUT: kind, config, times or rules do not fit the plugin. ALREADY_EXISTS: the name is taken. NOT_FOUND: the service.",
+  })
   @Requires(createProbe.permission)
   async createProbe(
     @Arg("input", () => CreateProbeInput) input: InstanceType<typeof CreateProbeInput>,
@@ -64,7 +67,10 @@ export class ProbeResolver {
     return payload(input, () => createProbe(scope, input));
   }
 
-  @Mutation(() => ProbePayload)
+  @Mutation(() => ProbePayload, {
+    description:
+      "Changes what is given and leaves the rest; switched off, its incidents are resolved. BAD_INPUT: config, times or rules do not fit the plugin. ALREADY_EXISTS: the name is taken. NOT_FOUND: it, or the service.",
+  })
   @Requires(updateProbe.permission)
   async updateProbe(
     @Arg("input", () => UpdateProbeInput) input: InstanceType<typeof UpdateProbeInput>,
@@ -73,7 +79,7 @@ export class ProbeResolver {
     return payload(input, () => updateProbe(scope, input));
   }
 
-  @Mutation(() => DeletePayload)
+  @Mutation(() => DeletePayload, { description: "Removes a probe and resolves its incidents. NOT_FOUND." })
   @Requires(deleteProbe.permission)
   async deleteProbe(
     @Arg("input", () => DeleteProbeInput) input: InstanceType<typeof DeleteProbeInput>,
@@ -82,7 +88,10 @@ export class ProbeResolver {
     return payload(input, () => deleteProbe(scope, input));
   }
 
-  @Mutation(() => RunProbePayload, { description: "Runs it now, beside its schedule." })
+  @Mutation(() => RunProbePayload, {
+    description:
+      "Runs it now on one agent, beside its schedule. CONFLICT: it is switched off, or the agent's labels do not match. NOT_FOUND: the probe, or the agent.",
+  })
   @Requires(runProbe.permission)
   async runProbe(
     @Arg("input", () => RunProbeInput) input: InstanceType<typeof RunProbeInput>,

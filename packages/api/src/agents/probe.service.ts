@@ -22,7 +22,7 @@ import {
 
 const DAY = 86_400_000;
 const object = z.record(z.string(), z.unknown());
-const name = z.string().trim().min(1).max(100);
+const name = z.string().trim().min(1).max(100).describe("Unique. Up to 100 characters.");
 const fields = {
   config: object.optional().describe("What to look at; the plugin's `configSchema` describes it."),
   agentSelector: z
@@ -34,8 +34,8 @@ const fields = {
   interval: duration(1000, DAY).optional().describe("From one run to the next; what the plugin suggests when absent."),
   retryInterval: duration(500, DAY).optional().describe("The same while a problem is not believed yet."),
   timeout: duration(100, 3_600_000).optional().describe("A run that takes longer is given up."),
-  severity: z.enum(SEVERITIES).optional(),
-  category: z.enum(CATEGORIES).optional(),
+  severity: z.enum(SEVERITIES).optional().describe("Of the incidents it raises."),
+  category: z.enum(CATEGORIES).optional().describe("Of the incidents it raises."),
   rules: object.optional().describe("When outcomes become an incident; what is not named keeps its value."),
 };
 const remediation = z.object({ kind: z.string().max(100), input: object.default({}) });
@@ -48,7 +48,7 @@ export const createProbe = command({
     name,
     kind: z.string().max(100).describe("`<plugin>.<probe>`."),
     ...fields,
-    serviceId: z.uuid().optional(),
+    serviceId: z.uuid().optional().describe("The service it watches."),
     remediation: remediation.optional().describe(remediationText),
   }),
   async run(act, given) {
@@ -85,8 +85,8 @@ export const updateProbe = command({
     id: z.uuid(),
     name: name.optional(),
     ...fields,
-    enabled: z.boolean().optional(),
-    serviceId: z.uuid().nullable().optional(),
+    enabled: z.boolean().optional().describe("False: no agent runs it."),
+    serviceId: z.uuid().nullable().optional().describe("The service it watches; null: none."),
     remediation: remediation.nullable().optional().describe(remediationText),
   }),
   async run(act, { id, interval, retryInterval, timeout, config, rules, ...given }) {
@@ -138,7 +138,7 @@ export const deleteProbe = command({
 
 export const runProbe = command({
   permission: "probe:run",
-  input: z.object({ probeId: z.uuid(), agentId: z.uuid() }),
+  input: z.object({ probeId: z.uuid().describe("What runs."), agentId: z.uuid().describe("Where it runs.") }),
   async run(act, { probeId, agentId }) {
     const [probe] = await act.db.select().from(probes).where(eq(probes.id, probeId));
     if (!probe) throw notFound(probeId, "probeId");

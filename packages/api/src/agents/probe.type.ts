@@ -35,7 +35,7 @@ export const Probe = typeFrom(
     createdAt: "When it was made.",
     updatedAt: "When it was last changed.",
   },
-  { implements: Node },
+  { description: "What agents look at, how often, and when that becomes an incident.", implements: Node },
 );
 export const ProbeConnection = connectionOf("Probe", Probe);
 export const ProbePayload = payloadOf("ProbePayload", { probe: { type: () => Probe } });

@@ -17,11 +17,11 @@ const token = z
 export const reportCommand = command({
   permission: "agent:report",
   input: z.object({
-    commandId: z.uuid(),
-    fencingToken: token,
+    commandId: z.uuid().describe("The command it is about."),
+    fencingToken: token.describe("As the command brought it; a stale one changes nothing."),
     end: z.enum(COMMAND_ENDS).optional().describe("Absent: the command started."),
-    summary: z.string().max(2000).optional(),
-    result: z.unknown().optional(),
+    summary: z.string().max(2000).optional().describe("One line for a person."),
+    result: z.unknown().optional().describe("What came of it, by the kind of command."),
     survivors: z.array(z.int().min(0)).max(1000).optional().describe("Process ids that outlived the stop."),
   }),
   async run({ db, now, hint, scope }, { commandId, fencingToken, end, summary, result, survivors }) {

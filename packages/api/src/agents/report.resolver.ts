@@ -20,14 +20,14 @@ export class BatchAck {
   @Field(() => Int, { description: "Wait this long before the next one." }) retryAfterMs!: number;
 }
 
-@ObjectType()
+@ObjectType({ description: "The output up to `seq` is stored." })
 export class OutputAck {
   @Field(() => Int, { description: "The last chunk of the batch." }) seq!: number;
 }
 
-@ObjectType()
+@ObjectType({ description: "Whether the report changed anything." })
 export class ReportCommandPayload {
-  @Field(() => String, { nullable: true }) clientMutationId!: string | null;
+  @Field(() => String, { nullable: true, description: "As it was given." }) clientMutationId!: string | null;
   @Field(() => Boolean, {
     description: "False: the report changed nothing, because an end was recorded already or the token is stale.",
   })

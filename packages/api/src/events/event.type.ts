@@ -12,16 +12,21 @@ export interface PublishedEvent extends AppendedEvent {
   cursor: string;
 }
 
-export const Event = typeFrom("Event", events, {
-  type: "`<noun>.<past verb>`, for example `incident.raised`.",
-  at: "When the change was made, by the database's clock.",
-  actor: "Who made it.",
-  incidentId: { description: "The incident it happened to.", type: ID },
-  serviceId: { description: "The service it concerns.", type: ID },
-  severity: "The incident's severity at that moment.",
-  summary: "One line for a person.",
-  payload: { description: "The details, by type.", type: Json },
-});
+export const Event = typeFrom(
+  "Event",
+  events,
+  {
+    type: "`<noun>.<past verb>`, for example `incident.raised`.",
+    at: "When the change was made, by the database's clock.",
+    actor: "Who made it.",
+    incidentId: { description: "The incident it happened to.", type: ID },
+    serviceId: { description: "The service it concerns.", type: ID },
+    severity: "The incident's severity at that moment.",
+    summary: "One line for a person.",
+    payload: { description: "The details, by type.", type: Json },
+  },
+  { description: "One change, with its place in the log." },
+);
 Field(() => Cursor, { description: "Subscribe after it to get what follows." })(Event.prototype, "cursor");
 
 export const publish = (row: AppendedEvent, epoch: string): PublishedEvent => ({
@@ -36,15 +41,16 @@ export class EventGap {
       "`EPOCH_CHANGED`: the log was given a new epoch, as after a restore, or the cursor is of another database. `AHEAD`: the cursor lies after the head.",
   })
   reason!: string;
-  @Field(() => Cursor) oldestCursor!: string;
+  @Field(() => Cursor, { description: "After it comes the oldest event there is." }) oldestCursor!: string;
 }
 
 @ObjectType({ description: "Events in order, without a hole. An empty page is a heartbeat." })
 export class EventPage {
-  @Field(() => [Event]) events!: PublishedEvent[];
+  @Field(() => [Event], { description: "Oldest first." }) events!: PublishedEvent[];
   @Field(() => Cursor, { description: "Go on after this." }) cursor!: string;
   @Field(() => Boolean, { description: "Nothing later was known when the page was made." }) caughtUp!: boolean;
-  @Field(() => EventGap, { nullable: true }) gap!: EventGap | null;
+  @Field(() => EventGap, { nullable: true, description: "Set when events are missing before this page." })
+  gap!: EventGap | null;
 }
 
 @InputType({ description: "Every condition given must hold; an empty list matches nothing." })
@@ -52,9 +58,13 @@ export class EventFilter {
   @Field(() => [String], { nullable: true, description: "`incident.raised`, or a family as `incident.*`." }) types?:
     | string[]
     | null;
-  @Field(() => [ID], { nullable: true }) incidentIds?: string[] | null;
-  @Field(() => [ID], { nullable: true }) serviceIds?: string[] | null;
-  @Field(() => [SeverityEnum], { nullable: true }) severities?: Severity[] | null;
+  @Field(() => [ID], { nullable: true, description: "Of these incidents." }) incidentIds?: string[] | null;
+  @Field(() => [ID], { nullable: true, description: "Concerning these services." }) serviceIds?: string[] | null;
+  @Field(() => [SeverityEnum], {
+    nullable: true,
+    description: "Of incidents that had one of these severities at that moment.",
+  })
+  severities?: Severity[] | null;
 }
 
 @ObjectType({ description: "One link of the hash chain: hash = SHA-256(previous hash ‖ body), verifiable offline." })

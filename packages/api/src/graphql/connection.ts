@@ -3,12 +3,13 @@ import { type ClassType, Field, Int, ObjectType } from "type-graphql";
 import type { Db } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 
-@ObjectType()
+@ObjectType({ description: "Where a page stands in its list. https://relay.dev/graphql/connections.htm" })
 export class PageInfo {
-  @Field(() => Boolean) hasNextPage!: boolean;
-  @Field(() => Boolean) hasPreviousPage!: boolean;
-  @Field(() => String, { nullable: true }) startCursor!: string | null;
-  @Field(() => String, { nullable: true }) endCursor!: string | null;
+  @Field(() => Boolean, { description: "There is more behind `endCursor`." }) hasNextPage!: boolean;
+  @Field(() => Boolean, { description: "The page was asked for with `after`." }) hasPreviousPage!: boolean;
+  @Field(() => String, { nullable: true, description: "Of the first entry." }) startCursor!: string | null;
+  @Field(() => String, { nullable: true, description: "Of the last entry: `after` it comes the next page." })
+  endCursor!: string | null;
 }
 
 export interface Connection<Node> {
@@ -21,17 +22,18 @@ export interface Connection<Node> {
 
 /** The Relay connection of a node type. https://relay.dev/graphql/connections.htm */
 export function connectionOf<T extends object>(name: string, node: ClassType<T>): ClassType<Connection<T>> {
-  @ObjectType(`${name}Edge`)
+  @ObjectType(`${name}Edge`, { description: "One entry of a page." })
   class Edge {
-    @Field(() => String) cursor!: string;
-    @Field(() => node) node!: T;
+    @Field(() => String, { description: "Its place in the list, for `after`." }) cursor!: string;
+    @Field(() => node, { description: "The entry." }) node!: T;
   }
-  @ObjectType(`${name}Connection`)
+  @ObjectType(`${name}Connection`, { description: "One page of a list." })
   class NodeConnection {
-    @Field(() => [Edge]) edges!: Edge[];
-    @Field(() => [node]) nodes!: T[];
-    @Field(() => PageInfo) pageInfo!: PageInfo;
-    @Field(() => Int) totalCount!: Promise<number>;
+    @Field(() => [Edge], { description: "The entries, each with its place." }) edges!: Edge[];
+    @Field(() => [node], { description: "The entries." }) nodes!: T[];
+    @Field(() => PageInfo, { description: "Where the page stands." }) pageInfo!: PageInfo;
+    @Field(() => Int, { description: "Of all pages together; counted when it is asked for." })
+    totalCount!: Promise<number>;
   }
   return NodeConnection as ClassType<Connection<T>>;
 }

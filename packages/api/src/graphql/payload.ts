@@ -4,9 +4,10 @@ import type { FieldError } from "../kernel/command.js";
 
 @ObjectType({ description: "Why a mutation was refused. `code` stands in docs/errors.md." })
 export class UserError {
-  @Field(() => String) code!: string;
-  @Field(() => String, { nullable: true }) field!: string | null;
-  @Field(() => String) message!: string;
+  @Field(() => String, { description: "For programs: CONFLICT, for example." }) code!: string;
+  @Field(() => String, { nullable: true, description: "The field of the input that it is about." })
+  field!: string | null;
+  @Field(() => String, { description: "For people: what was wrong, and what to do." }) message!: string;
 }
 
 /** The payload type of a mutation: `field` with the object, `userErrors`, `clientMutationId`. */
@@ -19,12 +20,15 @@ export function payloadOf<T extends object>(
     userErrors!: UserError[];
   }
   Object.defineProperty(Payload, "name", { value: name });
-  Field(() => String, { nullable: true })(Payload.prototype, "clientMutationId");
+  Field(() => String, { nullable: true, description: "As it was given." })(Payload.prototype, "clientMutationId");
   for (const [key, { type, description }] of Object.entries(fields)) {
     Field(type as never, { nullable: true, description })(Payload.prototype, key);
   }
-  Field(() => [UserError])(Payload.prototype, "userErrors");
-  ObjectType(name)(Payload);
+  Field(() => [UserError], { description: "Why it was refused; empty when it was done." })(
+    Payload.prototype,
+    "userErrors",
+  );
+  ObjectType(name, { description: "What was done, or in `userErrors` why it was refused." })(Payload);
   return Payload as unknown as ClassType<T>;
 }
 

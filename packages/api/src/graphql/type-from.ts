@@ -23,7 +23,7 @@ export function typeFrom<T extends Table>(
   name: string,
   table: T,
   fields: Partial<Record<keyof InferSelectModel<T> & string, Published>>,
-  options: { implements?: abstract new () => object } = {},
+  options: { description?: string; implements?: abstract new () => object } = {},
 ): ClassType<InferSelectModel<T>> {
   const type = named(name, class {} as ClassType<InferSelectModel<T>>);
   const columns = getTableColumns(table) as Record<string, Column>;
@@ -37,7 +37,7 @@ export function typeFrom<T extends Table>(
     const options = { name: as, description, nullable: !column.notNull, simple: as === key };
     Field(() => (override ?? columnType(column)) as never, options)(type.prototype, key);
   }
-  ObjectType(name, options.implements ? { implements: options.implements } : {})(type);
+  ObjectType(name, options)(type);
   return type;
 }
 
@@ -71,7 +71,10 @@ function columnType(column: Column): FieldType {
 /** The GraphQL input of a command's zod object: same fields, same descriptions, so they cannot drift apart. */
 export function inputFrom<T extends z.ZodObject>(name: string, schema: T): ClassType<z.input<T>> {
   const type = named(name, class {} as ClassType<z.input<T>>);
-  Field(() => String, { nullable: true })(type.prototype, "clientMutationId");
+  Field(() => String, { nullable: true, description: "Any text; the payload brings it back." })(
+    type.prototype,
+    "clientMutationId",
+  );
   for (const [key, field] of Object.entries(schema.shape)) {
     const { graphql, list, required, description } = inputField(field as z.ZodType, `${name}.${key}`);
     const nullable = !required;

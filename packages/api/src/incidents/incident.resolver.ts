@@ -49,7 +49,9 @@ type Resolved<T> = T | null | Promise<T | null>;
 
 @Resolver(() => Incident)
 export class IncidentResolver {
-  @Query(() => IncidentConnection)
+  @Query(() => IncidentConnection, {
+    description: "Incidents that meet the filter, page by page; open and closed ones unless `statuses` says otherwise.",
+  })
   @Requires("read")
   async incidents(
     @Arg("filter", () => IncidentFilter, { nullable: true }) filter: IncidentFilter | null,
@@ -97,7 +99,7 @@ export class IncidentResolver {
     );
   }
 
-  @FieldResolver(() => Service, { nullable: true })
+  @FieldResolver(() => Service, { nullable: true, description: "The service it is about." })
   service(@Root() { service, serviceId }: ListedIncident, @Ctx() { loaders }: Context): Resolved<ServiceRow> {
     if (service !== undefined) return service;
     return serviceId ? loaders.load(serviceById, serviceId) : null;
@@ -124,7 +126,10 @@ export class IncidentResolver {
     return lastEvent === undefined ? loaders.load(lastEventOf, id) : lastEvent;
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description:
+      "Opens an incident, or counts a duplicate of the open one with the same `dedupKey`. BAD_INPUT: the evidence is larger than 64 KiB. NOT_FOUND: the service.",
+  })
   @Requires(service.raiseIncident.permission)
   async raiseIncident(
     @Arg("input", () => RaiseIncidentInput) input: InstanceType<typeof RaiseIncidentInput>,
@@ -133,7 +138,10 @@ export class IncidentResolver {
     return payload(input, () => service.raiseIncident(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description:
+      "Somebody takes it on. Of several at once exactly one does. CONFLICT: it is not TRIGGERED or SNOOZED; the message says who has it. NOT_FOUND.",
+  })
   @Requires(service.acknowledgeIncident.permission)
   async acknowledgeIncident(
     @Arg("input", () => AcknowledgeIncidentInput) input: InstanceType<typeof AcknowledgeIncidentInput>,
@@ -142,7 +150,9 @@ export class IncidentResolver {
     return payload(input, () => service.acknowledgeIncident(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description: "Says who works on it, or that nobody does. CONFLICT: it is not open. NOT_FOUND.",
+  })
   @Requires(service.assignIncident.permission)
   async assignIncident(
     @Arg("input", () => AssignIncidentInput) input: InstanceType<typeof AssignIncidentInput>,
@@ -151,7 +161,9 @@ export class IncidentResolver {
     return payload(input, () => service.assignIncident(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description: "Changes the severity; `peakSeverity` only rises. CONFLICT: it is not open. NOT_FOUND.",
+  })
   @Requires(service.setSeverity.permission)
   async setSeverity(
     @Arg("input", () => SetSeverityInput) input: InstanceType<typeof SetSeverityInput>,
@@ -160,13 +172,19 @@ export class IncidentResolver {
     return payload(input, () => service.setSeverity(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description:
+      "Writes a note into the timeline, also after the end. CONFLICT: it was merged; the message says into which. NOT_FOUND.",
+  })
   @Requires(service.addNote.permission)
   async addNote(@Arg("input", () => AddNoteInput) input: InstanceType<typeof AddNoteInput>, @Ctx() { scope }: Context) {
     return payload(input, () => service.addNote(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description:
+      "Puts it aside: it comes back as TRIGGERED by itself. Snoozed again, the new time counts. CONFLICT: it is not open. NOT_FOUND.",
+  })
   @Requires(service.snoozeIncident.permission)
   async snoozeIncident(
     @Arg("input", () => SnoozeIncidentInput) input: InstanceType<typeof SnoozeIncidentInput>,
@@ -175,7 +193,10 @@ export class IncidentResolver {
     return payload(input, () => service.snoozeIncident(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description:
+      "Makes several incidents one: those in `fromIds` become MERGED for good, and their duplicates, worst severity and times go to `intoId`. All or none. CONFLICT: `intoId` is not open, or one of `fromIds` is MERGED already. BAD_INPUT: one into itself. NOT_FOUND.",
+  })
   @Requires(service.mergeIncidents.permission)
   async mergeIncidents(
     @Arg("input", () => MergeIncidentsInput) input: InstanceType<typeof MergeIncidentsInput>,
@@ -184,7 +205,7 @@ export class IncidentResolver {
     return payload(input, () => service.mergeIncidents(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, { description: "It is over. CONFLICT: it is not open. NOT_FOUND." })
   @Requires(service.resolveIncident.permission)
   async resolveIncident(
     @Arg("input", () => ResolveIncidentInput) input: InstanceType<typeof ResolveIncidentInput>,
@@ -193,7 +214,10 @@ export class IncidentResolver {
     return payload(input, () => service.resolveIncident(scope, input));
   }
 
-  @Mutation(() => IncidentPayload)
+  @Mutation(() => IncidentPayload, {
+    description:
+      "It was not over: RESOLVED becomes TRIGGERED. CONFLICT: it is not RESOLVED, or its `dedupKey` has another open incident. NOT_FOUND.",
+  })
   @Requires(service.reopenIncident.permission)
   async reopenIncident(
     @Arg("input", () => ReopenIncidentInput) input: InstanceType<typeof ReopenIncidentInput>,
@@ -202,7 +226,10 @@ export class IncidentResolver {
     return payload(input, () => service.reopenIncident(scope, input));
   }
 
-  @Mutation(() => BulkIncidentsPayload)
+  @Mutation(() => BulkIncidentsPayload, {
+    description:
+      "Acknowledges, of up to 500, those that are TRIGGERED or SNOOZED; `userErrors` has a CONFLICT or NOT_FOUND for each of the others.",
+  })
   @Requires(service.acknowledgeIncidents.permission)
   async acknowledgeIncidents(
     @Arg("input", () => AcknowledgeIncidentsInput) input: InstanceType<typeof AcknowledgeIncidentsInput>,
@@ -211,7 +238,10 @@ export class IncidentResolver {
     return payload(input, () => bulk(service.acknowledgeIncidents(scope, input)), { incidents: [] });
   }
 
-  @Mutation(() => BulkIncidentsPayload)
+  @Mutation(() => BulkIncidentsPayload, {
+    description:
+      "Resolves, of up to 500, those that are open; `userErrors` has a CONFLICT or NOT_FOUND for each of the others.",
+  })
   @Requires(service.resolveIncidents.permission)
   async resolveIncidents(
     @Arg("input", () => ResolveIncidentsInput) input: InstanceType<typeof ResolveIncidentsInput>,
@@ -224,7 +254,7 @@ export class IncidentResolver {
 /** The incident an event happened to: added here, because the events' floor does not know incidents. */
 @Resolver(() => Event)
 export class EventIncidentResolver {
-  @FieldResolver(() => Incident, { nullable: true })
+  @FieldResolver(() => Incident, { nullable: true, description: "The incident it happened to." })
   async incident(@Root() { incidentId }: PublishedEvent, @Ctx() { loaders }: Context): Promise<IncidentRow | null> {
     return incidentId ? loaders.load(incidentById, incidentId) : null;
   }

@@ -16,18 +16,20 @@ const ids = z
   .array(id)
   .min(1)
   .max(500)
-  .overwrite((given) => [...new Set(given)]);
-const severity = z.enum(SEVERITIES);
-const reason = z.string().trim().max(2000).optional();
+  .overwrite((given) => [...new Set(given)])
+  .describe("1 to 500 incidents; one given twice counts once.");
+const severity = z.enum(SEVERITIES).describe("How bad it is.");
+const reason = z.string().trim().max(2000).optional().describe("Why; stands in the timeline. Up to 2,000 characters.");
+const resolution = z.string().trim().max(2000).optional().describe("How it was solved. Up to 2,000 characters.");
 
 export const raiseIncident = command({
   permission: "incident:raise",
   input: z.object({
-    title: z.string().trim().min(1).max(300),
+    title: z.string().trim().min(1).max(300).describe("One line: what is wrong. Up to 300 characters."),
     severity,
-    description: z.string().max(20_000).optional(),
-    category: z.enum(CATEGORIES).optional(),
-    serviceId: z.uuid().optional(),
+    description: z.string().max(20_000).optional().describe("More of it. Up to 20,000 characters."),
+    category: z.enum(CATEGORIES).optional().describe("OTHER when absent."),
+    serviceId: z.uuid().optional().describe("The service it is about."),
     dedupKey: z
       .string()
       .trim()
@@ -106,7 +108,7 @@ export const setSeverity = command({
 
 export const addNote = command({
   permission: "incident:respond",
-  input: z.object({ id, text: z.string().trim().min(1).max(20_000) }),
+  input: z.object({ id, text: z.string().trim().min(1).max(20_000).describe("Up to 20,000 characters.") }),
   async run(act, { id, text }) {
     const incident = await change(act, id, "note", {});
     act.emit({
@@ -137,13 +139,13 @@ export const snoozeIncident = command({
 
 export const resolveIncident = command({
   permission: "incident:respond",
-  input: z.object({ id, resolution: reason }),
+  input: z.object({ id, resolution }),
   run: async (act, { id, resolution }) => only(await resolveMany(act, [id], resolution, "id")),
 });
 
 export const resolveIncidents = command({
   permission: "incident:respond",
-  input: z.object({ ids, resolution: reason }),
+  input: z.object({ ids, resolution }),
   run: (act, { ids, resolution }) => resolveMany(act, ids, resolution),
 });
 
@@ -183,7 +185,7 @@ export const reopenIncident = command({
 
 export const mergeIncidents = command({
   permission: "incident:respond",
-  input: z.object({ intoId: id, fromIds: z.array(id).min(1).max(100) }),
+  input: z.object({ intoId: id, fromIds: z.array(id).min(1).max(100).describe("1 to 100 that become MERGED.") }),
   async run(act, { intoId, fromIds }) {
     if (fromIds.includes(intoId))
       throw new AppError("BAD_INPUT", "fromIds: an incident cannot be merged into itself.", { field: "fromIds" });

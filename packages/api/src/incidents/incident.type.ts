@@ -45,16 +45,16 @@ export const Incident = typeFrom(
     resolution: "How it was resolved.",
     evidence: "What was seen when it was raised.",
   },
-  { implements: Node },
+  { description: "One trouble, from its first sign to its end.", implements: Node },
 );
 export const IncidentConnection = connectionOf("Incident", Incident);
 export const IncidentPayload = payloadOf("IncidentPayload", { incident: { type: () => Incident } });
 
 @ObjectType({ description: "What could be changed, and in `userErrors` what could not." })
 export class BulkIncidentsPayload {
-  @Field(() => String, { nullable: true }) clientMutationId!: string | null;
-  @Field(() => [Incident]) incidents!: IncidentRow[];
-  @Field(() => [UserError]) userErrors!: UserError[];
+  @Field(() => String, { nullable: true, description: "As it was given." }) clientMutationId!: string | null;
+  @Field(() => [Incident], { description: "Those that were changed." }) incidents!: IncidentRow[];
+  @Field(() => [UserError], { description: "One for each that was not." }) userErrors!: UserError[];
 }
 
 @ObjectType({
@@ -71,16 +71,22 @@ export class IncidentSnapshot {
   incidents!: Connection<IncidentRow>;
 }
 
-@InputType({ description: "Every condition given must hold." })
+@InputType({ description: "Every condition given must hold; an empty list matches nothing." })
 export class IncidentFilter implements IncidentConditions {
-  @Field(() => [IncidentStatusEnum], { nullable: true }) statuses?: IncidentStatus[] | null;
-  @Field(() => [SeverityEnum], { nullable: true }) severities?: Severity[] | null;
-  @Field(() => [CategoryEnum], { nullable: true }) categories?: IncidentCategory[] | null;
-  @Field(() => [ID], { nullable: true }) serviceIds?: string[] | null;
-  @Field(() => String, { nullable: true }) assignee?: string | null;
+  @Field(() => [IncidentStatusEnum], { nullable: true, description: "In one of these states." }) statuses?:
+    | IncidentStatus[]
+    | null;
+  @Field(() => [SeverityEnum], { nullable: true, description: "With one of these severities now." }) severities?:
+    | Severity[]
+    | null;
+  @Field(() => [CategoryEnum], { nullable: true, description: "Of these categories." }) categories?:
+    | IncidentCategory[]
+    | null;
+  @Field(() => [ID], { nullable: true, description: "Of these services." }) serviceIds?: string[] | null;
+  @Field(() => String, { nullable: true, description: "That exactly this person works on." }) assignee?: string | null;
   @Field(() => Boolean, { nullable: true, description: "Whether anybody works on it." }) assigned?: boolean | null;
-  @Field(() => String, { nullable: true }) source?: string | null;
+  @Field(() => String, { nullable: true, description: "That exactly this source raised." }) source?: string | null;
   @Field(() => String, { nullable: true, description: "Part of the title, in any case." }) search?: string | null;
-  @Field(() => DateTime, { nullable: true }) createdAfter?: Date | null;
-  @Field(() => DateTime, { nullable: true }) createdBefore?: Date | null;
+  @Field(() => DateTime, { nullable: true, description: "Opened later than this." }) createdAfter?: Date | null;
+  @Field(() => DateTime, { nullable: true, description: "Opened earlier than this." }) createdBefore?: Date | null;
 }

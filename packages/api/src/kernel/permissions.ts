@@ -35,10 +35,13 @@ const GRANTS = {
 
 export type Permission = keyof typeof GRANTS;
 
+/** The roles that hold a permission. */
+export const rolesWith = (permission: Permission): readonly Role[] => GRANTS[permission];
+
 /** @throws {AppError} UNAUTHENTICATED without an identity, FORBIDDEN when the role lacks the permission */
 export function authorise(principal: Principal, permission: Permission): void {
   if (principal.kind === "system") return;
-  const granted: readonly Role[] = GRANTS[permission];
+  const granted = rolesWith(permission);
   if (principal.role && granted.includes(principal.role)) return;
   if (principal.kind === "anonymous")
     throw new AppError("UNAUTHENTICATED", "This needs a token: send `Authorization: Bearer <token>`.");

@@ -11,7 +11,7 @@ import type { Refusal } from "./safety.js";
 import { startRuns } from "./start-runs.js";
 
 const input = z.object({
-  id: z.uuid(),
+  id: z.uuid().describe("The run."),
   reason: z.string().trim().min(1).max(2000).optional().describe("Why; overrides an open breaker when approving."),
 });
 

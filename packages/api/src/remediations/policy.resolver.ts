@@ -61,7 +61,9 @@ export class RemediationPolicyResolver {
     return payload(input, () => setRemediationPolicy(scope, input));
   }
 
-  @Mutation(() => DeletePayload)
+  @Mutation(() => DeletePayload, {
+    description: "Removes the probe's policy: approval is needed again, and the default limits hold. NOT_FOUND.",
+  })
   @Requires(deleteRemediationPolicy.permission)
   async deleteRemediationPolicy(
     @Arg("input", () => DeleteRemediationPolicyInput) input: InstanceType<typeof DeleteRemediationPolicyInput>,
@@ -90,7 +92,9 @@ export class ProcessingResolver {
     return payload(input, () => pauseProcessing(scope, input));
   }
 
-  @Mutation(() => ProcessingPayload)
+  @Mutation(() => ProcessingPayload, {
+    description: "Ends the pause of remediations; does nothing when there is none.",
+  })
   @Requires(resumeProcessing.permission)
   async resumeProcessing(
     @Arg("input", () => ResumeProcessingInput) input: InstanceType<typeof ResumeProcessingInput>,

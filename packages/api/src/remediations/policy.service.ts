@@ -14,7 +14,7 @@ const DAY = 86_400_000;
 export const setRemediationPolicy = command({
   permission: "policy:write",
   input: z.object({
-    probeId: z.uuid(),
+    probeId: z.uuid().describe("The probe whose remediation it is."),
     mode: z.enum(POLICY_MODES).describe("AUTOMATIC begins by itself, within the safety rules."),
     cooldown: duration(1000, 7 * DAY)
       .optional()

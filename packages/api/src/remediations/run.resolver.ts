@@ -40,7 +40,10 @@ export class RemediationRunResolver {
     return findRuns(scope.app.database.db, filter ?? {}, { first, after });
   }
 
-  @Query(() => RemediationRun, { nullable: true })
+  @Query(() => RemediationRun, {
+    nullable: true,
+    description: "One remediation run by its id; null when there is none.",
+  })
   @Requires("read")
   async remediationRun(
     @Arg("id", () => ID) id: string,
@@ -114,7 +117,9 @@ export class RemediationRunResolver {
     });
   }
 
-  @Mutation(() => RemediationRunPayload)
+  @Mutation(() => RemediationRunPayload, {
+    description: "Says no to a run that waits for approval, for good. CONFLICT: it does not wait. NOT_FOUND.",
+  })
   @Requires(rejectRemediation.permission)
   async rejectRemediation(@Arg("input", () => DecideRemediationInput) input: Decide, @Ctx() { scope }: Context) {
     return payload(input, () => rejectRemediation(scope, input));

@@ -35,7 +35,7 @@ export const RemediationRun = typeFrom(
     summary: "How it ended.",
     survivors: { description: "Process ids that outlived its stop.", type: [Int] },
   },
-  { implements: Node },
+  { description: "One remediation of one target: asked for, decided, run, verified.", implements: Node },
 );
 export const RemediationRunConnection = connectionOf("RemediationRun", RemediationRun);
 export const RemediationRunPayload = payloadOf("RemediationRunPayload", { run: { type: () => RemediationRun } });
@@ -54,20 +54,25 @@ export const RemediationPolicy = typeFrom(
     updatedAt: "When it was set.",
     updatedBy: "Who set it.",
   },
-  { implements: Node },
+  { description: "How the remediation of a probe may run.", implements: Node },
 );
 export const RemediationPolicyConnection = connectionOf("RemediationPolicy", RemediationPolicy);
 export const RemediationPolicyPayload = payloadOf("RemediationPolicyPayload", {
   policy: { type: () => RemediationPolicy },
 });
 
-export const Processing = typeFrom("Processing", processing, {
-  paused: "No remediation begins while it is.",
-  reason: "Why it is paused.",
-  owner: "Who paused it.",
-  since: "Since when.",
-  until: "When it resumes by itself; null: it does not.",
-});
+export const Processing = typeFrom(
+  "Processing",
+  processing,
+  {
+    paused: "No remediation begins while it is.",
+    reason: "Why it is paused.",
+    owner: "Who paused it.",
+    since: "Since when.",
+    until: "When it resumes by itself; null: it does not.",
+  },
+  { description: "The kill switch for remediations." },
+);
 export const ProcessingPayload = payloadOf("ProcessingPayload", { processing: { type: () => Processing } });
 
 @ObjectType({
@@ -88,7 +93,9 @@ export class OutputPage implements Page {
 
 @InputType({ description: "Every condition given must hold." })
 export class RunFilter implements RunConditions {
-  @Field(() => [RunStatusEnum], { nullable: true }) statuses?: RunStatus[] | null;
-  @Field(() => [ID], { nullable: true }) incidentIds?: string[] | null;
-  @Field(() => [ID], { nullable: true }) agentIds?: string[] | null;
+  @Field(() => [RunStatusEnum], { nullable: true, description: "In one of these states." }) statuses?:
+    | RunStatus[]
+    | null;
+  @Field(() => [ID], { nullable: true, description: "For these incidents." }) incidentIds?: string[] | null;
+  @Field(() => [ID], { nullable: true, description: "On these agents." }) agentIds?: string[] | null;
 }

@@ -23,7 +23,7 @@ export const Service = typeFrom(
     createdAt: "When it was added.",
     updatedAt: "When it was last changed.",
   },
-  { implements: Node },
+  { description: "What is operated: incidents are about it, and it may need other services.", implements: Node },
 );
 const ServiceConnection = connectionOf("Service", Service);
 const CreateServiceInput = inputFrom("CreateServiceInput", createService.input);
@@ -119,7 +119,10 @@ export class ServiceResolver {
     return (await loaders.load(dependents, service.id)) ?? [];
   }
 
-  @Mutation(() => ServicePayload)
+  @Mutation(() => ServicePayload, {
+    description:
+      "Adds a service to the catalogue. ALREADY_EXISTS: the name is taken. NOT_FOUND: one of `dependsOnIds`. BAD_INPUT: the dependencies would be a circle.",
+  })
   @Requires(createService.permission)
   async createService(
     @Arg("input", () => CreateServiceInput) input: InstanceType<typeof CreateServiceInput>,
@@ -128,7 +131,10 @@ export class ServiceResolver {
     return payload(input, () => createService(scope, input));
   }
 
-  @Mutation(() => ServicePayload)
+  @Mutation(() => ServicePayload, {
+    description:
+      "Changes what is given and leaves the rest. ALREADY_EXISTS: the name is taken. NOT_FOUND: it, or one of `dependsOnIds`. BAD_INPUT: the dependencies would be a circle.",
+  })
   @Requires(updateService.permission)
   async updateService(
     @Arg("input", () => UpdateServiceInput) input: InstanceType<typeof UpdateServiceInput>,
@@ -137,7 +143,10 @@ export class ServiceResolver {
     return payload(input, () => updateService(scope, input));
   }
 
-  @Mutation(() => DeletePayload)
+  @Mutation(() => DeletePayload, {
+    description:
+      "Removes a service from the catalogue. IN_USE: it has incidents, and their history would lose its subject. NOT_FOUND.",
+  })
   @Requires(deleteService.permission)
   async deleteService(
     @Arg("input", () => DeleteServiceInput) input: InstanceType<typeof DeleteServiceInput>,

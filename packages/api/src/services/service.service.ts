@@ -6,9 +6,9 @@ import { type Act, command } from "../kernel/command.js";
 import { uuid } from "../kernel/uuid.js";
 import { serviceDependencies, services } from "./service.table.js";
 
-const name = z.string().trim().min(1).max(100);
+const name = z.string().trim().min(1).max(100).describe("Unique. Up to 100 characters.");
 const fields = {
-  description: z.string().max(4000).optional(),
+  description: z.string().max(4000).optional().describe("What it does. Up to 4,000 characters."),
   owner: z.string().max(200).optional().describe("The team or person that answers for it."),
   labels: z.record(z.string().max(100), z.string().max(200)).optional().describe("Text by name."),
   dependsOnIds: z.array(uuid()).max(100).optional().describe("The services it needs; replaces the list."),

@@ -35,7 +35,7 @@ export const Integration = typeFrom(
     revokedAt: "When its key was refused for good.",
     lastReceivedAt: "When it last sent something, to the minute.",
   },
-  { implements: Node },
+  { description: "Another system that sends signals here.", implements: Node },
 );
 const IntegrationConnection = connectionOf("Integration", Integration);
 const CreateIntegrationInput = inputFrom("CreateIntegrationInput", createIntegration.input);
@@ -49,7 +49,9 @@ const CreateIntegrationPayload = payloadOf("CreateIntegrationPayload", {
 
 @InputType({ description: "Every condition given must hold." })
 class IntegrationFilter implements IntegrationConditions {
-  @Field(() => [IntegrationKindEnum], { nullable: true }) kinds?: IntegrationKind[] | null;
+  @Field(() => [IntegrationKindEnum], { nullable: true, description: "Of these kinds." }) kinds?:
+    | IntegrationKind[]
+    | null;
   @Field(() => String, { nullable: true, description: "Part of the name, in any case." }) search?: string | null;
   @Field(() => Boolean, { nullable: true, description: "Only those revoked, or only those in use." })
   revoked?: boolean | null;
@@ -83,7 +85,10 @@ export class IntegrationResolver {
     return serviceId ? loaders.load(serviceById, serviceId) : null;
   }
 
-  @Mutation(() => CreateIntegrationPayload)
+  @Mutation(() => CreateIntegrationPayload, {
+    description:
+      "Lets another system send signals here; the path with its key is shown once. ALREADY_EXISTS: the name is in use. NOT_FOUND: the service.",
+  })
   @Requires(createIntegration.permission)
   async createIntegration(
     @Arg("input", () => CreateIntegrationInput) input: InstanceType<typeof CreateIntegrationInput>,
@@ -92,7 +97,10 @@ export class IntegrationResolver {
     return payload(input, () => createIntegration(scope, input));
   }
 
-  @Mutation(() => IntegrationPayload)
+  @Mutation(() => IntegrationPayload, {
+    description:
+      "Changes what is given and leaves the rest. ALREADY_EXISTS: the name is in use. NOT_FOUND: it is not in use, or the service.",
+  })
   @Requires(updateIntegration.permission)
   async updateIntegration(
     @Arg("input", () => UpdateIntegrationInput) input: InstanceType<typeof UpdateIntegrationInput>,
@@ -101,7 +109,9 @@ export class IntegrationResolver {
     return payload(input, () => updateIntegration(scope, input));
   }
 
-  @Mutation(() => IntegrationPayload, { description: "Its key is refused from now on; its incidents stay open." })
+  @Mutation(() => IntegrationPayload, {
+    description: "Its key is refused from now on; its incidents stay open. Revoked again, nothing changes. NOT_FOUND.",
+  })
   @Requires(revokeIntegration.permission)
   async revokeIntegration(
     @Arg("input", () => RevokeIntegrationInput) input: InstanceType<typeof RevokeIntegrationInput>,

@@ -8,7 +8,7 @@ import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
 import { firingAlerts, INTEGRATION_KINDS, type IntegrationRow, integrations } from "./integration.table.js";
 import { DEFAULT_SEVERITIES } from "./severity-map.js";
 
-const name = z.string().trim().min(1).max(100);
+const name = z.string().trim().min(1).max(100).describe("Unique among those in use.");
 const fields = {
   severities: z
     .record(z.string().trim().toLowerCase().min(1).max(50), z.enum(SEVERITIES))
@@ -24,7 +24,7 @@ const fields = {
 
 export const createIntegration = command({
   permission: "integration:manage",
-  input: z.object({ name: name.describe("Unique among those in use."), kind: z.enum(INTEGRATION_KINDS), ...fields }),
+  input: z.object({ name, kind: z.enum(INTEGRATION_KINDS).describe("What sends."), ...fields }),
   async run(act, { kind, ...given }) {
     const key = newToken("hook");
     const [integration] = await act.db

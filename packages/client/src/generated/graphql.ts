@@ -5,20 +5,25 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 export type AcknowledgeIncidentInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
 };
 
 export type AcknowledgeIncidentsInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
+  /** 1 to 500 incidents; one given twice counts once. */
   ids: Array<string | number>;
 };
 
 export type AddNoteInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
+  /** Up to 20,000 characters. */
   text: string;
 };
 
@@ -28,6 +33,7 @@ export type AgentFilter = {
   labels?: unknown;
   /** Part of the name, in any case. */
   search?: string | null | undefined;
+  /** In one of these states. */
   statuses?: Array<AgentStatus> | null | undefined;
 };
 
@@ -41,6 +47,7 @@ export type AgentStatus =
 export type AssignIncidentInput = {
   /** Null takes the assignment away. */
   assignee?: string | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
@@ -56,15 +63,18 @@ export type CommandEnd =
   | 'TIMED_OUT';
 
 export type CreateApiTokenInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** Absent: it does not expire. */
   expiresIn?: string | null | undefined;
   /** What it is for. */
   name: string;
+  /** What it may do; not AGENT. */
   role: Role;
 };
 
 export type CreateEnrolmentTokenInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** 15 minutes when absent, 7 days at most. */
   expiresIn?: string | null | undefined;
@@ -77,9 +87,11 @@ export type CreateEnrolmentTokenInput = {
 export type CreateIntegrationInput = {
   /** Where the signal names none of ours. */
   category?: IncidentCategory | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** Where the map has no answer. P2 unless said otherwise. */
   defaultSeverity?: Severity | null | undefined;
+  /** What sends. */
   kind: IntegrationKind;
   /** Unique among those in use. */
   name: string;
@@ -92,7 +104,9 @@ export type CreateIntegrationInput = {
 export type CreateProbeInput = {
   /** Labels an agent must carry to run it; {} means every agent. The agent's name counts as the label `name`. */
   agentSelector?: unknown;
+  /** Of the incidents it raises. */
   category?: IncidentCategory | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** What to look at; the plugin's `configSchema` describes it. */
   config?: unknown;
@@ -100,6 +114,7 @@ export type CreateProbeInput = {
   interval?: string | null | undefined;
   /** `<plugin>.<probe>`. */
   kind: string;
+  /** Unique. Up to 100 characters. */
   name: string;
   /** {kind, input}: what `requestRemediation` or an automatic policy runs when the probe fails; the text {item} in input is the failing item. */
   remediation?: unknown;
@@ -107,47 +122,58 @@ export type CreateProbeInput = {
   retryInterval?: string | null | undefined;
   /** When outcomes become an incident; what is not named keeps its value. */
   rules?: unknown;
+  /** The service it watches. */
   serviceId?: string | number | null | undefined;
+  /** Of the incidents it raises. */
   severity?: Severity | null | undefined;
   /** A run that takes longer is given up. */
   timeout?: string | null | undefined;
 };
 
 export type CreateServiceInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The services it needs; replaces the list. */
   dependsOnIds?: Array<string | number> | null | undefined;
+  /** What it does. Up to 4,000 characters. */
   description?: string | null | undefined;
   /** Text by name. */
   labels?: unknown;
+  /** Unique. Up to 100 characters. */
   name: string;
   /** The team or person that answers for it. */
   owner?: string | null | undefined;
 };
 
 export type DecideRemediationInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
+  /** The run. */
   id: string | number;
   /** Why; overrides an open breaker when approving. */
   reason?: string | null | undefined;
 };
 
 export type DeleteProbeInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   id: string | number;
 };
 
 export type DeleteRemediationPolicyInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   id: string | number;
 };
 
 export type DeleteServiceInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   id: string | number;
 };
 
 export type EnrolAgentInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** What the host is: platform, release, and so on. */
   facts: unknown;
@@ -155,14 +181,19 @@ export type EnrolAgentInput = {
   name: string;
   /** Ed25519 public key, JWK as JSON. */
   publicKey: unknown;
+  /** The enrolment token. */
   token: string;
+  /** The agent's version. */
   version: string;
 };
 
 /** Every condition given must hold; an empty list matches nothing. */
 export type EventFilter = {
+  /** Of these incidents. */
   incidentIds?: Array<string | number> | null | undefined;
+  /** Concerning these services. */
   serviceIds?: Array<string | number> | null | undefined;
+  /** Of incidents that had one of these severities at that moment. */
   severities?: Array<Severity> | null | undefined;
   /** `incident.raised`, or a family as `incident.*`. */
   types?: Array<string> | null | undefined;
@@ -180,19 +211,27 @@ export type IncidentCategory =
   | 'PERFORMANCE'
   | 'SECURITY';
 
-/** Every condition given must hold. */
+/** Every condition given must hold; an empty list matches nothing. */
 export type IncidentFilter = {
   /** Whether anybody works on it. */
   assigned?: boolean | null | undefined;
+  /** That exactly this person works on. */
   assignee?: string | null | undefined;
+  /** Of these categories. */
   categories?: Array<IncidentCategory> | null | undefined;
+  /** Opened later than this. */
   createdAfter?: string | null | undefined;
+  /** Opened earlier than this. */
   createdBefore?: string | null | undefined;
   /** Part of the title, in any case. */
   search?: string | null | undefined;
+  /** Of these services. */
   serviceIds?: Array<string | number> | null | undefined;
+  /** With one of these severities now. */
   severities?: Array<Severity> | null | undefined;
+  /** That exactly this source raised. */
   source?: string | null | undefined;
+  /** In one of these states. */
   statuses?: Array<IncidentStatus> | null | undefined;
 };
 
@@ -213,6 +252,7 @@ export type IncidentStatus =
 
 /** Every condition given must hold. */
 export type IntegrationFilter = {
+  /** Of these kinds. */
   kinds?: Array<IntegrationKind> | null | undefined;
   /** Only those revoked, or only those in use. */
   revoked?: boolean | null | undefined;
@@ -225,7 +265,9 @@ export type IntegrationKind =
   | 'ALERTMANAGER';
 
 export type MergeIncidentsInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
+  /** 1 to 100 that become MERGED. */
   fromIds: Array<string | number>;
   /** The incident. */
   intoId: string | number;
@@ -242,6 +284,7 @@ export type OutcomeStatus =
   | 'WARN';
 
 export type PauseProcessingInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** Resumes by itself after this long, at most 7d; absent: it does not. */
   for?: string | null | undefined;
@@ -256,11 +299,15 @@ export type PolicyMode =
 
 /** Every condition given must hold. */
 export type ProbeResultFilter = {
+  /** Of these agents. */
   agentIds?: Array<string | number> | null | undefined;
+  /** Of this target of the probe. */
   item?: string | null | undefined;
+  /** The probe whose results they are. */
   probeId: string | number;
   /** An hour before `until` when absent. */
   since?: string | null | undefined;
+  /** With one of these outcomes. */
   statuses?: Array<OutcomeStatus> | null | undefined;
   /** Up to, and without, this moment; now when absent. */
   until?: string | null | undefined;
@@ -268,40 +315,56 @@ export type ProbeResultFilter = {
 
 /** Every condition given must hold. */
 export type ProbeStateFilter = {
+  /** Of these agents. */
   agentIds?: Array<string | number> | null | undefined;
+  /** Of these probes. */
   probeIds?: Array<string | number> | null | undefined;
+  /** Whose last outcome is one of these. */
   statuses?: Array<OutcomeStatus> | null | undefined;
 };
 
 export type RaiseIncidentInput = {
+  /** OTHER when absent. */
   category?: IncidentCategory | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** Raising it again while it is open counts a duplicate. */
   dedupKey?: string | null | undefined;
+  /** More of it. Up to 20,000 characters. */
   description?: string | null | undefined;
   /** Anything that helps; at most 64 KiB as JSON. */
   evidence?: unknown;
+  /** The service it is about. */
   serviceId?: string | number | null | undefined;
+  /** How bad it is. */
   severity: Severity;
   /** What raised it; the caller's name when absent. */
   source?: string | null | undefined;
+  /** One line: what is wrong. Up to 300 characters. */
   title: string;
 };
 
 export type ReopenIncidentInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
+  /** Why; stands in the timeline. Up to 2,000 characters. */
   reason?: string | null | undefined;
 };
 
 export type ReportCommandInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
+  /** The command it is about. */
   commandId: string | number;
   /** Absent: the command started. */
   end?: CommandEnd | null | undefined;
+  /** As the command brought it; a stale one changes nothing. */
   fencingToken: string;
+  /** What came of it, by the kind of command. */
   result?: unknown;
+  /** One line for a person. */
   summary?: string | null | undefined;
   /** Process ids that outlived the stop. */
   survivors?: Array<number> | null | undefined;
@@ -310,6 +373,7 @@ export type ReportCommandInput = {
 export type RequestRemediationInput = {
   /** Where it runs; absent, the agent whose probe raised the incident. */
   agentId?: string | number | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The incident to fix; its probe names the remediation unless `kind` does. */
   incidentId?: string | number | null | undefined;
@@ -322,34 +386,45 @@ export type RequestRemediationInput = {
 };
 
 export type ResolveIncidentInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
+  /** How it was solved. Up to 2,000 characters. */
   resolution?: string | null | undefined;
 };
 
 export type ResolveIncidentsInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
+  /** 1 to 500 incidents; one given twice counts once. */
   ids: Array<string | number>;
+  /** How it was solved. Up to 2,000 characters. */
   resolution?: string | null | undefined;
 };
 
 export type ResumeProcessingInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
 };
 
 export type RevokeAgentInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   id: string | number;
+  /** Why; stands in the log. */
   reason?: string | null | undefined;
 };
 
 export type RevokeApiTokenInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
+  /** The token. */
   id: string | number;
 };
 
 export type RevokeIntegrationInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   id: string | number;
 };
@@ -372,14 +447,20 @@ export type Role =
 
 /** Every condition given must hold. */
 export type RunFilter = {
+  /** On these agents. */
   agentIds?: Array<string | number> | null | undefined;
+  /** For these incidents. */
   incidentIds?: Array<string | number> | null | undefined;
+  /** In one of these states. */
   statuses?: Array<RunStatus> | null | undefined;
 };
 
 export type RunProbeInput = {
+  /** Where it runs. */
   agentId: string | number;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
+  /** What runs. */
   probeId: string | number;
 };
 
@@ -403,6 +484,7 @@ export type RunStatus =
 export type SetRemediationPolicyInput = {
   /** Fixes in a row that did not help. Default 2. */
   breakerAfter?: number | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** Between two automatic runs on a target. Default 10m. */
   cooldown?: string | null | undefined;
@@ -412,16 +494,20 @@ export type SetRemediationPolicyInput = {
   maxShare?: number | null | undefined;
   /** AUTOMATIC begins by itself, within the safety rules. */
   mode: PolicyMode;
+  /** The probe whose remediation it is. */
   probeId: string | number;
   /** What maxAttempts counts in. Default 24h. */
   window?: string | null | undefined;
 };
 
 export type SetSeverityInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The incident. */
   id: string | number;
+  /** Why; stands in the timeline. Up to 2,000 characters. */
   reason?: string | null | undefined;
+  /** How bad it is. */
   severity: Severity;
 };
 
@@ -433,6 +519,7 @@ export type Severity =
   | 'P3';
 
 export type SnoozeIncidentInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** From one minute to 30 days. */
   for: string;
@@ -443,10 +530,12 @@ export type SnoozeIncidentInput = {
 export type UpdateIntegrationInput = {
   /** Where the signal names none of ours. */
   category?: IncidentCategory | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** Where the map has no answer. P2 unless said otherwise. */
   defaultSeverity?: Severity | null | undefined;
   id: string | number;
+  /** Unique among those in use. */
   name?: string | null | undefined;
   /** Where the signal names no service of the catalogue. */
   serviceId?: string | number | null | undefined;
@@ -457,14 +546,18 @@ export type UpdateIntegrationInput = {
 export type UpdateProbeInput = {
   /** Labels an agent must carry to run it; {} means every agent. The agent's name counts as the label `name`. */
   agentSelector?: unknown;
+  /** Of the incidents it raises. */
   category?: IncidentCategory | null | undefined;
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** What to look at; the plugin's `configSchema` describes it. */
   config?: unknown;
+  /** False: no agent runs it. */
   enabled?: boolean | null | undefined;
   id: string | number;
   /** From one run to the next; what the plugin suggests when absent. */
   interval?: string | null | undefined;
+  /** Unique. Up to 100 characters. */
   name?: string | null | undefined;
   /** {kind, input}: what `requestRemediation` or an automatic policy runs when the probe fails; the text {item} in input is the failing item. */
   remediation?: unknown;
@@ -472,20 +565,25 @@ export type UpdateProbeInput = {
   retryInterval?: string | null | undefined;
   /** When outcomes become an incident; what is not named keeps its value. */
   rules?: unknown;
+  /** The service it watches; null: none. */
   serviceId?: string | number | null | undefined;
+  /** Of the incidents it raises. */
   severity?: Severity | null | undefined;
   /** A run that takes longer is given up. */
   timeout?: string | null | undefined;
 };
 
 export type UpdateServiceInput = {
+  /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
   /** The services it needs; replaces the list. */
   dependsOnIds?: Array<string | number> | null | undefined;
+  /** What it does. Up to 4,000 characters. */
   description?: string | null | undefined;
   id: string | number;
   /** Text by name. */
   labels?: unknown;
+  /** Unique. Up to 100 characters. */
   name?: string | null | undefined;
   /** The team or person that answers for it. */
   owner?: string | null | undefined;
