@@ -163,7 +163,8 @@ describe("an agent with one file and one token", () => {
     server.assign([hang, crash, good]);
     const agent = start();
     const of = ({ probeId }: Assignment) => results(server).filter((result) => result.probeId === probeId);
-    await vi.waitFor(() => expect(of(hang).at(-1)?.summary).toContain("quarantined"), soon);
+    // Three times its timeout and the grace after it.
+    await vi.waitFor(() => expect(of(hang).at(-1)?.summary).toContain("quarantined"), { ...soon, timeout: 40_000 });
     await vi.waitFor(() => expect(of(crash).length).toBeGreaterThan(3), soon);
     expect(of(good).length).toBeGreaterThan(5);
     expect(agent.log()).toContain("thrown in a timer");
