@@ -5,6 +5,7 @@ import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { Gather } from "../kernel/gather.js";
 import type { Principal } from "../kernel/permissions.js";
+import { uuid } from "../kernel/uuid.js";
 import { agentById } from "./agent.query.js";
 import type { AgentRow } from "./agent.table.js";
 import { UsedIds } from "./used-ids.js";
@@ -23,7 +24,7 @@ export interface AgentPrincipal extends Principal {
 
 export const isAgent = (principal: Principal): principal is AgentPrincipal => principal.kind === "agent";
 
-const credentials = z.object({ id: z.uuid(), assertion: z.string().max(4000) });
+const credentials = z.object({ id: uuid(), assertion: z.string().max(4000) });
 const refuse = (why: string) => new AppError("UNAUTHENTICATED", why);
 
 /**

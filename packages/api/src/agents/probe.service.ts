@@ -4,6 +4,7 @@ import { violatedConstraint } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { duration } from "../kernel/durations.js";
+import { uuid } from "../kernel/uuid.js";
 import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
 import { resolveOver } from "../signals/over-incidents.js";
 import { agents } from "./agent.table.js";
@@ -48,7 +49,7 @@ export const createProbe = command({
     name,
     kind: z.string().max(100).describe("`<plugin>.<probe>`."),
     ...fields,
-    serviceId: z.uuid().optional().describe("The service it watches."),
+    serviceId: uuid().optional().describe("The service it watches."),
     remediation: remediation.optional().describe(remediationText),
   }),
   async run(act, given) {
@@ -82,11 +83,11 @@ export const createProbe = command({
 export const updateProbe = command({
   permission: "probe:write",
   input: z.object({
-    id: z.uuid(),
+    id: uuid(),
     name: name.optional(),
     ...fields,
     enabled: z.boolean().optional().describe("False: no agent runs it."),
-    serviceId: z.uuid().nullable().optional().describe("The service it watches; null: none."),
+    serviceId: uuid().nullable().optional().describe("The service it watches; null: none."),
     remediation: remediation.nullable().optional().describe(remediationText),
   }),
   async run(act, { id, interval, retryInterval, timeout, config, rules, ...given }) {
@@ -124,7 +125,7 @@ export const updateProbe = command({
 
 export const deleteProbe = command({
   permission: "probe:write",
-  input: z.object({ id: z.uuid() }),
+  input: z.object({ id: uuid() }),
   async run(act, { id }) {
     const [probe] = await act.db.select().from(probes).where(eq(probes.id, id)).for("update");
     if (!probe) throw notFound(id);
@@ -138,7 +139,7 @@ export const deleteProbe = command({
 
 export const runProbe = command({
   permission: "probe:run",
-  input: z.object({ probeId: z.uuid().describe("What runs."), agentId: z.uuid().describe("Where it runs.") }),
+  input: z.object({ probeId: uuid().describe("What runs."), agentId: uuid().describe("Where it runs.") }),
   async run(act, { probeId, agentId }) {
     const [probe] = await act.db.select().from(probes).where(eq(probes.id, probeId));
     if (!probe) throw notFound(probeId, "probeId");

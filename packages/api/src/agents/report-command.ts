@@ -2,6 +2,7 @@ import { COMMAND_ENDS } from "@poppo-ops/plugins/wire";
 import { and, eq, isNull, sql } from "drizzle-orm";
 import { z } from "zod";
 import { command } from "../kernel/command.js";
+import { uuid } from "../kernel/uuid.js";
 import { agentCommands } from "./agent.table.js";
 
 const token = z
@@ -17,7 +18,7 @@ const token = z
 export const reportCommand = command({
   permission: "agent:report",
   input: z.object({
-    commandId: z.uuid().describe("The command it is about."),
+    commandId: uuid().describe("The command it is about."),
     fencingToken: token.describe("As the command brought it; a stale one changes nothing."),
     end: z.enum(COMMAND_ENDS).optional().describe("Absent: the command started."),
     summary: z.string().max(2000).optional().describe("One line for a person."),

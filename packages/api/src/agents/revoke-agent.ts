@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Db } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 import { command } from "../kernel/command.js";
+import { uuid } from "../kernel/uuid.js";
 import { resolveOver } from "../signals/over-incidents.js";
 import { agentSessions, agents } from "./agent.table.js";
 import { incidentsBehind } from "./incidents-behind.js";
@@ -10,7 +11,7 @@ import { incidentsBehind } from "./incidents-behind.js";
 /** Ends an agent for good: its sockets close within a second, its name is free again. Revoking twice changes nothing. */
 export const revokeAgent = command({
   permission: "agent:manage",
-  input: z.object({ id: z.uuid(), reason: z.string().trim().max(2000).optional().describe("Why; stands in the log.") }),
+  input: z.object({ id: uuid(), reason: z.string().trim().max(2000).optional().describe("Why; stands in the log.") }),
   async run(act, { id, reason }) {
     const { db, now, emit, hint } = act;
     // The session first: whoever writes results holds that row too, and what is under way is done or refused as a whole.

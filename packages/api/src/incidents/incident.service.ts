@@ -5,13 +5,14 @@ import { type Db, violatedConstraint } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { duration } from "../kernel/durations.js";
+import { uuid } from "../kernel/uuid.js";
 import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
 import { allowedFrom, type IncidentAction, TRANSITIONS } from "./incident.state.js";
 import { type IncidentRow, incidents } from "./incident.table.js";
 import { about, raiseMany } from "./raise.js";
 
 // Lower case, as PostgreSQL returns it: what was asked for is compared with what was found.
-const id = z.uuid().toLowerCase().describe("The incident.");
+const id = uuid().describe("The incident.");
 const ids = z
   .array(id)
   .min(1)
@@ -29,7 +30,7 @@ export const raiseIncident = command({
     severity,
     description: z.string().max(20_000).optional().describe("More of it. Up to 20,000 characters."),
     category: z.enum(CATEGORIES).optional().describe("OTHER when absent."),
-    serviceId: z.uuid().optional().describe("The service it is about."),
+    serviceId: uuid().optional().describe("The service it is about."),
     dedupKey: z
       .string()
       .trim()

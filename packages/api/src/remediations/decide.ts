@@ -2,6 +2,7 @@ import { z } from "zod";
 import { issueCommand } from "../agents/issue-command.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
+import { uuid } from "../kernel/uuid.js";
 import { START_WITHIN_MS } from "./limits.js";
 import { lockRuns, type Move, moveRuns } from "./move-runs.js";
 import type { RemediationRunRow } from "./remediation.table.js";
@@ -11,7 +12,7 @@ import type { Refusal } from "./safety.js";
 import { startRuns } from "./start-runs.js";
 
 const input = z.object({
-  id: z.uuid().describe("The run."),
+  id: uuid().describe("The run."),
   reason: z.string().trim().min(1).max(2000).optional().describe("Why; overrides an open breaker when approving."),
 });
 

@@ -4,6 +4,7 @@ import { probes } from "../agents/probe.table.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { duration } from "../kernel/durations.js";
+import { uuid } from "../kernel/uuid.js";
 import { DEFAULT_POLICY } from "./limits.js";
 import { POLICY_MODES, remediationPolicies as policies } from "./remediation.table.js";
 import { manifestOf } from "./remediation-kind.js";
@@ -14,7 +15,7 @@ const DAY = 86_400_000;
 export const setRemediationPolicy = command({
   permission: "policy:write",
   input: z.object({
-    probeId: z.uuid().describe("The probe whose remediation it is."),
+    probeId: uuid().describe("The probe whose remediation it is."),
     mode: z.enum(POLICY_MODES).describe("AUTOMATIC begins by itself, within the safety rules."),
     cooldown: duration(1000, 7 * DAY)
       .optional()
@@ -60,7 +61,7 @@ export const setRemediationPolicy = command({
 
 export const deleteRemediationPolicy = command({
   permission: "policy:write",
-  input: z.object({ id: z.uuid() }),
+  input: z.object({ id: uuid() }),
   async run({ db, emit }, { id }) {
     const [policy] = await db.delete(policies).where(eq(policies.id, id)).returning();
     if (!policy) throw new AppError("NOT_FOUND", `There is no remediation policy ${id}.`, { field: "id" });

@@ -4,6 +4,7 @@ import { issueCommand } from "../agents/issue-command.js";
 import type { Db } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
+import { uuid } from "../kernel/uuid.js";
 import { PREVIEW_TIMEOUT_MS, PREVIEW_WITHIN_MS } from "./limits.js";
 import { type RemediationRunRow, remediationRuns as runs } from "./remediation.table.js";
 import { type Remedy, redactInput } from "./remediation-kind.js";
@@ -18,8 +19,8 @@ export const requestRemediation = command({
       .uuid()
       .optional()
       .describe("The incident to fix; its probe names the remediation unless `kind` does."),
-    agentId: z.uuid().optional().describe("Where it runs; absent, the agent whose probe raised the incident."),
-    probeId: z.uuid().optional().describe("The probe that verifies it; absent, the one that raised the incident."),
+    agentId: uuid().optional().describe("Where it runs; absent, the agent whose probe raised the incident."),
+    probeId: uuid().optional().describe("The probe that verifies it; absent, the one that raised the incident."),
     kind: z.string().max(200).optional().describe("`<plugin>.<remediation>`; absent, the one the probe names."),
     input: z
       .record(z.string(), z.unknown())

@@ -4,6 +4,7 @@ import { violatedConstraint } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { hashToken, newToken, tokenPrefix } from "../kernel/ids.js";
+import { uuid } from "../kernel/uuid.js";
 import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
 import { firingAlerts, INTEGRATION_KINDS, type IntegrationRow, integrations } from "./integration.table.js";
 import { DEFAULT_SEVERITIES } from "./severity-map.js";
@@ -19,7 +20,7 @@ const fields = {
     ),
   defaultSeverity: z.enum(SEVERITIES).optional().describe("Where the map has no answer. P2 unless said otherwise."),
   category: z.enum(CATEGORIES).optional().describe("Where the signal names none of ours."),
-  serviceId: z.uuid().nullable().optional().describe("Where the signal names no service of the catalogue."),
+  serviceId: uuid().nullable().optional().describe("Where the signal names no service of the catalogue."),
 };
 
 export const createIntegration = command({
@@ -50,7 +51,7 @@ export const createIntegration = command({
 
 export const updateIntegration = command({
   permission: "integration:manage",
-  input: z.object({ id: z.uuid(), name: name.optional(), ...fields }),
+  input: z.object({ id: uuid(), name: name.optional(), ...fields }),
   async run(act, { id, ...changes }) {
     const [integration] = await act.db
       .update(integrations)
@@ -70,7 +71,7 @@ export const updateIntegration = command({
  */
 export const revokeIntegration = command({
   permission: "integration:manage",
-  input: z.object({ id: z.uuid() }),
+  input: z.object({ id: uuid() }),
   async run(act, { id }) {
     const [integration] = await act.db
       .update(integrations)
