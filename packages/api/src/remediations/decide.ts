@@ -3,9 +3,10 @@ import { issueCommand } from "../agents/issue-command.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { uuid } from "../kernel/uuid.js";
-import { START_WITHIN_MS } from "./limits.js";
+import { SILENCE_MS } from "./limits.js";
 import { lockRuns, type Move, moveRuns } from "./move-runs.js";
 import type { RemediationRunRow } from "./remediation.table.js";
+import { declarationsOf } from "./remediation-kind.js";
 import type { RunStatus } from "./run.state.js";
 import { onTimelines } from "./run-event.js";
 import type { Refusal } from "./safety.js";
@@ -99,11 +100,12 @@ async function end(
   return ended!;
 }
 
-async function commandCancel(act: Act, { agentId, commandId, target }: RemediationRunRow): Promise<void> {
+/** An agent that is away goes on until its lease is over, or comes back and goes on: it is told as long as the act may run. */
+async function commandCancel(act: Act, { agentId, commandId, kind, target }: RemediationRunRow): Promise<void> {
   await issueCommand(act, {
     agentId,
     kind: "CANCEL",
-    startWithinMs: START_WITHIN_MS,
+    startWithinMs: SILENCE_MS + declarationsOf(kind).timeoutMs,
     cancels: commandId!,
     target,
   });

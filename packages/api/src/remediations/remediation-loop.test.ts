@@ -382,6 +382,25 @@ describe("calling it off", () => {
     expect(await shop.becomes(runId, "CANCELLED")).toMatchObject({ survivors: [12] });
   });
 
+  test("an agent that comes back within its lease, or later while the act may run, is told to cancel", async () => {
+    await using agent = await ScriptedAgent.start(shop.server);
+    const item = newItem();
+    const { run } = await shop.request({ incidentId: await shop.fails(await shop.probe(), item, agent) });
+    await shop.approve(run!.id);
+    const command = await agent.begins(item);
+    await shop.becomes(run!.id, "RUNNING");
+    await agent.disconnect();
+    await shop.cancel(run!.id);
+    // So much later.
+    const seconds = (60_000 + command.timeoutMs!) / 1000;
+    await shop.sql(
+      "UPDATE agent_commands SET start_by = start_by - make_interval(secs => $2) WHERE agent_id = $1 AND kind = 'CANCEL'",
+      [agent.id, seconds],
+    );
+    await agent.connect();
+    expect(agent.received("CANCEL")).toMatchObject([{ cancels: command.id }]);
+  });
+
   test("a verification can be given up", async () => {
     const item = newItem();
     const { command, runId } = await shop.begun(await shop.probe(), item);
