@@ -6,6 +6,7 @@ interface Run {
   id: string;
   where: string;
   probe: string;
+  status: string;
   automatic: boolean;
   startedAt: number | null;
   finishedAt: number | null;
@@ -70,7 +71,8 @@ const before = (run: Approved, runs: Approved[]) =>
   runs.filter((other) => other.where === run.where && other.approved < run.approved);
 
 function tooSoon(run: Approved, runs: Approved[]): string[] {
-  const last = Math.max(...before(run, runs).map(({ finishedAt }) => finishedAt ?? 0), 0);
+  const counted = before(run, runs).filter(({ status }) => status !== "EXPIRED");
+  const last = Math.max(...counted.map(({ finishedAt }) => finishedAt ?? 0), 0);
   const waitedMs = (run.startedAt ?? Number.POSITIVE_INFINITY) - last;
   if (waitedMs >= run.cooldownMs) return [];
   return [
@@ -108,7 +110,7 @@ function whilePaused({ id, approved, approvedAt }: Approved, switches: Switch[])
 
 const runsOf = ({ database }: World) =>
   database.query<Run>(
-    `SELECT r.id, r.agent_id || ' ' || r.target AS "where", coalesce(r.probe_id::text, r.id::text) AS probe, r.automatic,
+    `SELECT r.id, r.agent_id || ' ' || r.target AS "where", coalesce(r.probe_id::text, r.id::text) AS probe, r.status, r.automatic,
        extract(epoch FROM r.started_at)::float8 * 1000 AS "startedAt", extract(epoch FROM r.finished_at)::float8 * 1000 AS "finishedAt",
        coalesce(r.held, false) AS held, coalesce(p.cooldown_ms, 600000)::float8 AS "cooldownMs", coalesce(p.max_attempts, 3) AS "maxAttempts",
        coalesce(p.window_ms, 86400000)::float8 AS "windowMs",

@@ -89,6 +89,21 @@ test("after a run automation cools down: refused once per incident, not once per
   await shop.agent.remedies(item, { end: "FAILED" });
 });
 
+test("a run that expired before it began costs no cooldown", async () => {
+  const item = newItem();
+  const probeId = await shop.probe();
+  await shop.automate(probeId, { cooldown: "1h" });
+  const incidentId = await shop.fails(probeId, item);
+  await shop.agent.previews(item);
+  const { id } = await shop.agent.takes("REMEDIATE", item);
+  await shop.sql("UPDATE agent_commands SET start_by = now() - interval '1 minute' WHERE id = $1", [id]);
+  await shop.agent.previews(item);
+  await shop.agent.remedies(item, { end: "FAILED" });
+  await expect
+    .poll(async () => (await shop.runsOf(incidentId)).map(({ status }) => status).sort(), { timeout: 10_000 })
+    .toEqual(["EXPIRED", "FAILED"]);
+});
+
 test("attempts are counted per window, and a person may go on", async () => {
   const item = newItem();
   const probeId = await shop.probe();

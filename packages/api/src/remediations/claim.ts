@@ -70,7 +70,8 @@ const FACTS = `
   LEFT JOIN target_locks l ON l.agent_id = a.agent_id AND l.target = a.target
   LEFT JOIN size ON size.group_id = a.group_id
   CROSS JOIN LATERAL (
-    SELECT max(r.finished_at) AS last_finished_at,
+    -- What a person or the agent refused is not asked again at once, but what only came too late is.
+    SELECT max(r.finished_at) FILTER (WHERE r.status <> 'EXPIRED') AS last_finished_at,
            count(*) FILTER (WHERE r.started_at > $9::timestamptz - make_interval(secs => a.window_ms / 1000.0))::int AS attempts,
            min(r.started_at) FILTER (WHERE r.started_at > $9::timestamptz - make_interval(secs => a.window_ms / 1000.0))
              AS first_attempt_at
