@@ -133,7 +133,7 @@ function unverified({ id, kind, target }: RunView, done: string): Move {
 }
 
 function verified(run: RunView, now: Date, watchedMs: number): Move | null {
-  const { id, kind, target, probe, state, verifyAfter, verifyBy, summary } = run;
+  const { id, kind, target, probe, state, verifyAfter, summary } = run;
   if (!probe) return unverified(run, summary ?? kind);
   if (isGreen(run) && state!.lastAt > verifyAfter!) {
     const text = `${kind} of ${target} helped: "${probe.name}" is ${state!.status} (${state!.summary})`;
