@@ -27,6 +27,12 @@ export interface SessionOptions {
 /** Why a session is over for good. */
 export type SessionEnd = "REVOKED" | "SUPERSEDED";
 
+/**
+ * How often the wall clock is compared with the one that cannot jump, and how far it may have moved: less is noise to the
+ * server too.
+ */
+const CLOCK_CHECK_MS = 5000;
+const CLOCK_STEP_MS = 2000;
 /** Until the server has said how long it waits for a silent agent. */
 const DEFAULT_LEASE_MS = 30_000;
 
@@ -42,6 +48,8 @@ export class Session {
   #awaitsFirst = false;
   #established = false;
   #failures = 0;
+  /** The wall clock minus the one that cannot jump, when the present connection was begun. */
+  #clockOffsetMs = 0;
 
   constructor(private readonly options: SessionOptions) {
     this.ended = new Promise((resolve) => {
@@ -49,6 +57,7 @@ export class Session {
     });
     this.socket = options.connect((state) => this.#changed(state));
     this.#subscribe();
+    void this.#watchClock();
   }
 
   /** The server has begun the session of the present connection. */
@@ -97,7 +106,21 @@ export class Session {
     this.options.onMessage(message);
   }
 
+  /** The server measures this clock when a connection begins, and dates results by that: one that was set is measured anew. */
+  async #watchClock(): Promise<void> {
+    const { clock, warn } = this.options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await sleep(clock, CLOCK_CHECK_MS, signal);
+      const movedMs = offsetOf(clock) - this.#clockOffsetMs;
+      if (!this.#established || Math.abs(movedMs) < CLOCK_STEP_MS || signal.aborted) continue;
+      warn(`the clock of this host was set by ${Math.round(movedMs / 1000)} s: connecting anew`);
+      this.socket.terminate();
+    }
+  }
+
   #changed({ kind, code, reason, error }: SocketState): void {
+    if (kind === "connecting") this.#clockOffsetMs = offsetOf(this.options.clock);
     if (kind === "connected") this.#awaitsFirst = true;
     if (kind !== "closed" || this.#stop.signal.aborted) return;
     const why = [code, reason || (error as Error | undefined)?.message].filter(Boolean).join(" ");
@@ -108,3 +131,5 @@ export class Session {
     if (code === CLOSE.SUPERSEDED) this.#end("SUPERSEDED");
   }
 }
+
+const offsetOf = (clock: Clock): number => clock.now() - clock.monotonic();
