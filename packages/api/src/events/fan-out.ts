@@ -1,3 +1,4 @@
+import { LIMITS } from "../graphql/limits.js";
 import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import type { Metrics } from "../kernel/metrics.js";
@@ -9,7 +10,6 @@ import { gapReason } from "./read-events.js";
 import { ReaderGroup, type Rendered, type SharedQuery } from "./reader-group.js";
 import type { Subscriber } from "./subscriber.js";
 
-const PAGE = 200;
 /** Sockets written in one turn of the event loop: about 5 ms of work. */
 const SLICE = 250;
 const HEARTBEAT_MS = 20_000;
@@ -91,7 +91,8 @@ export class FanOut {
     const known = [...(this.groups.get(query.key) ?? [])].find((group) => !group.running && group.standsAt(position));
     const group = known ?? this.open(query, position);
     group.members.add(subscriber);
-    this.wake(group);
+    // In the next turn: of thousands who come back after a restart, those of one turn read on together.
+    if (!known) setImmediate(() => this.wake(group));
   }
 
   private open(query: SharedQuery, position: Position): ReaderGroup {
@@ -143,7 +144,7 @@ export class FanOut {
     }
     const behind = () => this.log.head - group.position.seq;
     while (behind() > 0 && this.log.epoch === epoch && group.members.size > 0 && !this.stopping.signal.aborted) {
-      const catchingUp = behind() > PAGE;
+      const catchingUp = behind() > LIMITS.eventsPerPage;
       if (catchingUp) await this.letDrain(group);
       const { to, message } = await this.render(group, catchingUp);
       if (message) await this.write(group, message);
@@ -156,10 +157,10 @@ export class FanOut {
     group.toldCaughtUp = true;
   }
 
-  /** Pages of a catch-up end at multiples of PAGE, so that readers from different cursors soon share them. */
+  /** Pages of a catch-up end at multiples of `LIMITS.eventsPerPage`, so that readers from different cursors soon share them. */
   private render({ query, position }: ReaderGroup, catchingUp: boolean): Promise<Rendered> {
     const { epoch, seq } = position;
-    const end = catchingUp ? seq + PAGE - (seq % PAGE) : this.log.head;
+    const end = catchingUp ? seq + LIMITS.eventsPerPage - (seq % LIMITS.eventsPerPage) : this.log.head;
     return this.memo.get(`${epoch}:${seq}:${end}:${catchingUp}:${query.key}`, async () => {
       const read = await this.log.read(seq, end - seq);
       const to = read.at(-1)?.seq ?? end;

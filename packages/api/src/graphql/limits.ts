@@ -26,6 +26,7 @@ import type {
 } from "graphql-query-complexity";
 import { AppError } from "../kernel/app-error.js";
 import type { Principal } from "../kernel/permissions.js";
+import { MAX_PAGE } from "./connection.js";
 
 // Its ES build loads graphql's `.mjs` files, a second realm beside everybody else's graphql; its CommonJS build does not.
 const { getComplexity }: { getComplexity: typeof GetComplexity } = createRequire(import.meta.url)(
@@ -45,6 +46,8 @@ export const LIMITS = {
   bodyBytes: 1024 * 1024,
   /** What one socket may have unread before it is ended; the queue of a subscription is bounded lower. */
   socketBufferBytes: 16 * 1024 * 1024,
+  /** Of a subscription. */
+  eventsPerPage: 200,
   operationsPerSocket: 200,
   /** Queries and mutations under way, over HTTP and WebSocket together. */
   operationsPerPrincipal: 500,
@@ -125,18 +128,14 @@ function countRootFields(operation: OperationDefinitionNode, document: DocumentN
 
 /** What a list without `first` is taken to hold; the lists of a page are counted where the page is asked for. */
 const UNPAGED_LIST = 10;
-/** The most events that a subscription brings in one page, as `FanOut` makes them. */
-const SUBSCRIBED_PAGE = 200;
-/** The most objects that a bulk mutation takes, and that a subscription brings as a list. */
-const WHOLE_LIST = 500;
 const isPage = (type: GraphQLNamedType): boolean => /(Connection|Page)$/.test(type.name);
 
 function sizeOf({ args, field, type }: ComplexityEstimatorArgs): number {
   if (typeof args.first === "number") return Math.max(1, args.first);
   const isSubscribed = type.name === "Subscription";
-  if (isSubscribed && isPage(getNamedType(field.type))) return SUBSCRIBED_PAGE;
+  if (isSubscribed && isPage(getNamedType(field.type))) return LIMITS.eventsPerPage;
   if (!isListType(getNullableType(field.type)) || isPage(type)) return 1;
-  return isSubscribed || type.name.startsWith("Bulk") ? WHOLE_LIST : UNPAGED_LIST;
+  return isSubscribed || type.name.startsWith("Bulk") ? MAX_PAGE : UNPAGED_LIST;
 }
 
 const estimator: ComplexityEstimator = (selected) => 1 + sizeOf(selected) * selected.childComplexity;

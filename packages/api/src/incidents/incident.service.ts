@@ -2,6 +2,7 @@ import { and, eq, inArray, lte, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { z } from "zod";
 import { type Db, violatedConstraint } from "../db/database.js";
+import { MAX_PAGE } from "../graphql/connection.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { duration } from "../kernel/durations.js";
@@ -16,9 +17,9 @@ const id = uuid().describe("The incident.");
 const ids = z
   .array(id)
   .min(1)
-  .max(500)
+  .max(MAX_PAGE)
   .overwrite((given) => [...new Set(given)])
-  .describe("1 to 500 incidents; one given twice counts once.");
+  .describe(`1 to ${MAX_PAGE} incidents; one given twice counts once.`);
 const severity = z.enum(SEVERITIES).describe("How bad it is.");
 const reason = z.string().trim().max(2000).optional().describe("Why; stands in the timeline. Up to 2,000 characters.");
 const resolution = z.string().trim().max(2000).optional().describe("How it was solved. Up to 2,000 characters.");

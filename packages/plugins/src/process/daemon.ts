@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { constants } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
+import { loginEnvironment } from "../contract.js";
 
 export interface DaemonOptions {
   cwd?: string;
@@ -37,7 +38,7 @@ export async function startDaemon(command: readonly [string, ...string[]], optio
     const output = log?.fd ?? "ignore";
     const child = spawn(file, args, {
       cwd,
-      env: { ...inherited(), ...env },
+      env: { ...loginEnvironment(), ...env },
       detached: true,
       stdio: ["ignore", output, output],
     });
@@ -82,12 +83,6 @@ async function openPidFile(path: string): Promise<{ write(pid: number): Promise<
     },
   };
 }
-
-/** The agent's environment holds its secrets: a service gets what a login would give it. */
-const inherited = (): NodeJS.ProcessEnv => {
-  const { PATH, HOME, LANG } = process.env;
-  return { PATH, HOME, LANG };
-};
 
 const watched = (signal: AbortSignal): Promise<undefined> =>
   setTimeout(WATCH_MS, undefined, { signal }).catch(() => undefined);
