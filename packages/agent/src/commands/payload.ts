@@ -19,7 +19,7 @@ const payloadSchema: z.ZodType<CommandPayload> = z.object({
   startBy: z.iso.datetime({ offset: true }),
   probeId: z.string().optional(),
   remediation: z.string().optional(),
-  input: z.unknown(),
+  input: z.unknown().optional(),
   target: z.string().optional(),
   timeoutMs: z.number().positive().optional(),
   verify: z.object({ probeId: z.string(), everyMs: z.number().positive(), forMs: z.number().positive() }).optional(),
