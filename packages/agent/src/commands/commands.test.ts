@@ -267,8 +267,8 @@ describe("a command is refused, and nothing runs,", () => {
     const { commands, command, settled, ran } = setUp({ risk: "R2" });
     const signed = command();
     await commands.receive(signed);
-    expect((await settled(signed.id)).summary).toBe(
-      "policy: test.it is R2, this host allows R1, and no rule allows test.it",
+    expect((await settled(signed.id)).summary).toContain(
+      "policy: test.it is R2, this host allows R1, and no rule allows test.it; ",
     );
     const preview = command({ kind: "PREVIEW" });
     await commands.receive(preview);

@@ -7,7 +7,8 @@ export function refusalOfPolicy(policy: Policy, kind: string, risk: Risk, target
   const rules = policy.allow.filter((rule) => matches(rule.remediation, kind));
   if (rules.some((rule) => rule.targets.some((glob) => matches(glob, target)))) return undefined;
   const why = rules.length > 0 ? `no rule for ${kind} names the target "${target}"` : `no rule allows ${kind}`;
-  return `${kind} is ${risk}, this host allows ${policy.maxRisk}, and ${why}`;
+  const rule = `{ remediation: ${kind}, targets: ["${target}"] }`;
+  return `${kind} is ${risk}, this host allows ${policy.maxRisk}, and ${why}; whoever may add ${rule} to policy.allow on that host can change this`;
 }
 
 /** `*` stands for any text, `?` for one character. */
