@@ -60,7 +60,7 @@ export const environment = z.object({
     .enum(LOG_LEVELS)
     .default("info")
     .meta({
-      description: "How much is logged, as JSON lines on standard error.",
+      description: "How much is logged, as JSON lines on standard error. `npm start` takes `warn` when it is absent.",
       allowed: LOG_LEVELS.join(", "),
     }),
 });
