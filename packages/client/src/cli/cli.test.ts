@@ -356,6 +356,30 @@ describe("remediations", () => {
     });
   });
 
+  test("logs -f waits for the end of a run, which comes after the end of its output", async () => {
+    const log = new FakeLog();
+    let status = "RUNNING";
+    Object.assign(roots, log.roots, {
+      remediationOutput: async function* () {
+        yield { remediationOutput: { chunks: [], ended: true } };
+      },
+      incidentSnapshot: () => ({ cursor: log.cursor(0), incidents: connection([]) }),
+      remediationRun: () => run({ status }),
+    });
+    const logs = shell.start(["remediations", "logs", "-f", id(700)], { POPPO_URL: server.url });
+    const reads = () => server.asked("RemediationRun");
+    await vi.waitFor(() => expect(log.open).toBe(1), { timeout: 10_000 });
+    expect(reads()).toHaveLength(1);
+    status = "VERIFYING";
+    log.append(1, { type: "remediation.verifying", payload: { runId: id(700) } });
+    await vi.waitFor(() => expect(reads()).toHaveLength(2), { timeout: 10_000 });
+    status = "SUCCEEDED";
+    log.append(1, { type: "remediation.verified", payload: { runId: id(1) } });
+    log.append(1, { type: "remediation.verified", payload: { runId: id(700) } });
+    expect(await logs.ended).toMatchObject({ code: 0, stderr: "" });
+    expect(reads()).toHaveLength(3);
+  });
+
   test("logs -f writes the output as it comes and fails with a run that failed", async () => {
     roots.remediationOutput = async function* () {
       yield {
@@ -363,6 +387,7 @@ describe("remediations", () => {
       };
       yield { remediationOutput: { chunks: [{ seq: 1, stream: "stderr", offset: 0, text: "boom\n" }], ended: true } };
     };
+    roots.incidentSnapshot = () => ({ cursor: "c", incidents: connection([]) });
     roots.remediationRun = () => run({ status: "FAILED", summary: "exit code 1" });
     const { stdout, stderr, code } = await poppo(["remediations", "logs", "-f", id(700)]);
     expect(stdout).toBe("stopping\n");

@@ -1,5 +1,11 @@
 import { Command } from "commander";
-import { RemediationRunDocument, RemediationRunOutputDocument, type RunStatus } from "../generated/graphql.js";
+import {
+  IncidentSnapshotDocument,
+  RemediationRunDocument,
+  type RemediationRunFieldsFragment,
+  RemediationRunOutputDocument,
+  type RunStatus,
+} from "../generated/graphql.js";
 import type { OutputChunk } from "../remediation-output.js";
 import { action, type Cli } from "./cli.js";
 import { CliError, EXIT, notFound } from "./failure.js";
@@ -42,13 +48,12 @@ async function readOut({ client }: Cli, id: string, write: (chunk: OutputChunk) 
   }
 }
 
-const GOOD: RunStatus[] = ["SUCCEEDED", "VERIFYING"];
-
-async function conclude({ client, remark }: Cli, id: string): Promise<void> {
-  const { remediationRun: run } = await client.request(RemediationRunDocument, { id });
+async function conclude(cli: Cli, id: string): Promise<void> {
+  const run = await ended(cli, id);
   if (!run) return;
+  const { remark } = cli;
   remark(`${run.status}${run.summary ? `: ${run.summary}` : ""}`);
-  if (GOOD.includes(run.status)) return;
+  if (run.status === "SUCCEEDED") return;
   const why = run.summary ?? run.reason;
   throw new CliError(
     EXIT.FAILED,
@@ -56,4 +61,22 @@ async function conclude({ client, remark }: Cli, id: string): Promise<void> {
     `The run ended as ${run.status}${why ? `: ${why}` : "."}`,
     "See `poppo-ops remediations show`.",
   );
+}
+
+const UNDER_WAY: RunStatus[] = ["AWAITING_APPROVAL", "QUEUED", "RUNNING", "VERIFYING"];
+
+/** The run once it has ended, which is after its output has; undefined when it is gone, or at Ctrl-C. */
+async function ended({ client, signal }: Cli, id: string): Promise<RemediationRunFieldsFragment | undefined> {
+  const read = async () => (await client.request(RemediationRunDocument, { id })).remediationRun ?? undefined;
+  // The position in the log is taken before the status is read: no end falls between the two.
+  const { cursor } = (await client.request(IncidentSnapshotDocument, { first: 1 })).incidentSnapshot;
+  const run = await read();
+  if (!run || !UNDER_WAY.includes(run.status)) return run;
+  const events = client.events({ filter: { types: ["remediation.*"] }, after: cursor, signal, onGap: () => {} });
+  for await (const { payload } of events) {
+    if ((payload as { runId?: string }).runId !== id) continue;
+    const now = await read();
+    if (!now || !UNDER_WAY.includes(now.status)) return now;
+  }
+  return undefined;
 }

@@ -24,8 +24,8 @@ export class FakeLog {
     return Buffer.from(`v1:${this.epoch}:${seq}`).toString("base64url");
   }
 
-  append(count: number): void {
-    for (let i = 0; i < count; i++) this.#events.push(this.#event(this.#events.length + 1));
+  append(count: number, over: Partial<Event> = {}): void {
+    for (let i = 0; i < count; i++) this.#events.push({ ...this.#event(this.#events.length + 1), ...over });
     this.#changed.emit("change");
   }
 
