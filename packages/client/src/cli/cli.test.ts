@@ -78,6 +78,20 @@ describe("incidents", () => {
     expect(stdout).toContain("    out of memory\n    killed");
   });
 
+  test("show has a note with all its lines", async () => {
+    const event = {
+      cursor: "c",
+      at: "2026-01-01T00:00:00Z",
+      actor: "ana",
+      type: "incident.note_added",
+      summary: "hello",
+    };
+    const timeline = () => ({ events: [{ ...event, payload: { text: "hello\nworld" } }], cursor: "c", caughtUp: true });
+    roots.incident = ({ number }: { number: number }) => incident(number, { timeline });
+    const { stdout } = await poppo(["incidents", "show", "12"]);
+    expect(stdout).toMatch(/incident\.note_added +hello \(ana\)\n +world\n/);
+  });
+
   test("ack takes several numbers and ids at once", async () => {
     roots.incident = ({ number }: { number: number }) => incident(number);
     roots.acknowledgeIncidents = ({ input }: { input: { ids: string[] } }) => ({

@@ -4,6 +4,7 @@ import { runTable } from "./run-view.js";
 import { count, when, word } from "./words.js";
 
 type Incident = NonNullable<IncidentDetailsQuery["incident"]>;
+type Entry = Incident["timeline"]["events"][number];
 
 export function incidentTable(out: Output, incidents: IncidentFieldsFragment[], empty: string): void {
   out.table(
@@ -31,11 +32,18 @@ export function showIncident(out: Output, incident: Incident): void {
     if (value) out.say(`${out.paint("dim", name.padEnd(12))} ${printable(value)}`);
   if (incident.evidence) section(out, "Evidence", printableLines(evidence(incident.evidence)));
   section(out, "Timeline");
-  for (const { at, type, actor, summary } of incident.timeline.events)
-    out.say(`  ${at}  ${type.padEnd(24)} ${printable(summary)} ${out.paint("dim", `(${printable(actor)})`)}`);
+  for (const event of incident.timeline.events) out.say(entry(out, event));
   if (incident.remediationRuns.nodes.length === 0) return;
   section(out, "Remediations");
   runTable(out, incident.remediationRuns.nodes);
+}
+
+/** One line; of a note, whose summary is a short piece of it, every line. */
+function entry(out: Output, { at, type, actor, summary, payload }: Entry): string {
+  const { text } = type === "incident.note_added" ? (payload as { text?: string }) : {};
+  const [first, ...rest] = text === undefined ? [printable(summary)] : printableLines(text).split("\n");
+  const head = `  ${at}  ${type.padEnd(24)} ${first} ${out.paint("dim", `(${printable(actor)})`)}`;
+  return [head, ...rest.map((line) => `    ${line}`)].join("\n");
 }
 
 const facts = (out: Output, incident: Incident): [string, string | null | undefined][] => [
