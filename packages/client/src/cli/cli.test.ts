@@ -92,6 +92,26 @@ describe("incidents", () => {
     expect(stdout).toMatch(/incident\.note_added +hello \(ana\)\n +world\n/);
   });
 
+  test("show has the timeline to its end", async () => {
+    const entry = (n: number) => ({
+      cursor: `c${n}`,
+      at: "2026-01-01T00:00:00Z",
+      actor: "test",
+      type: "incident.reraised",
+      summary: `entry ${n}`,
+      payload: {},
+    });
+    roots.incident = ({ number }: { number: number }) =>
+      incident(number, { timeline: () => ({ events: [entry(1)], cursor: "c1", caughtUp: false }) });
+    roots.events = ({ after }: { after: string }) =>
+      after === "c1"
+        ? { events: [entry(2)], cursor: "c2", caughtUp: false }
+        : { events: [entry(3)], cursor: "c3", caughtUp: true };
+    const { stdout } = await poppo(["incidents", "show", "12"]);
+    expect(stdout.match(/entry \d/g)).toEqual(["entry 1", "entry 2", "entry 3"]);
+    expect(server.asked("Events")[0]!.variables).toMatchObject({ filter: { incidentIds: [id(12)] }, after: "c1" });
+  });
+
   test("ack takes several numbers and ids at once", async () => {
     roots.incident = ({ number }: { number: number }) => incident(number);
     roots.acknowledgeIncidents = ({ input }: { input: { ids: string[] } }) => ({
@@ -252,6 +272,39 @@ test("status sums up and shows what needs somebody", async () => {
     url: server.url,
     waiting: { totalCount: 1 },
   });
+});
+
+test("what status, tokens and policies leave out is said", async () => {
+  const total = { totalCount: 22, hasNextPage: true };
+  const token = { id: id(1), name: "ci", role: "VIEWER", prefix: "poppo_api_ab", createdAt: "2026-01-01T00:00:00Z" };
+  const policy = {
+    id: id(2),
+    probe: probe(),
+    mode: "APPROVAL",
+    cooldown: "10m",
+    maxAttempts: 3,
+    window: "24h",
+    breakerAfter: 2,
+    maxShare: 0.1,
+    updatedAt: "2026-01-01T00:00:00Z",
+    updatedBy: "ana",
+  };
+  Object.assign(roots, {
+    viewer: { kind: "token", name: "ana", role: "ADMIN" },
+    processing: { paused: false },
+    incidents: () => connection([incident(3)], total),
+    agents: () => connection([agent()]),
+    probeStates: () => connection([probeState()], total),
+    remediationRuns: () => connection([run()], total),
+    apiTokens: () => connection([token], total),
+    remediationPolicies: () => connection([policy], total),
+  });
+  const { stdout } = await poppo(["status"]);
+  expect(stdout).toContain("1 of 22 shown; see `poppo-ops incidents list`.");
+  expect(stdout).toContain("1 of 22 shown; see `poppo-ops probes list`.");
+  expect(stdout).toContain("1 of 22 shown; see `poppo-ops remediations list --status awaiting-approval`.");
+  for (const noun of ["tokens", "policies"])
+    expect((await poppo([noun, "list"])).stdout).toContain("1 of 22 shown; --all shows every one.");
 });
 
 describe("agents and probes", () => {

@@ -3,8 +3,8 @@ import { type Output, printable, printableLines } from "./output.js";
 import { runTable } from "./run-view.js";
 import { count, when, word } from "./words.js";
 
-type Incident = NonNullable<IncidentDetailsQuery["incident"]>;
-type Entry = Incident["timeline"]["events"][number];
+export type IncidentDetails = NonNullable<IncidentDetailsQuery["incident"]>;
+type Entry = IncidentDetails["timeline"]["events"][number];
 
 export function incidentTable(out: Output, incidents: IncidentFieldsFragment[], empty: string): void {
   out.table(
@@ -22,7 +22,7 @@ export function incidentTable(out: Output, incidents: IncidentFieldsFragment[], 
   );
 }
 
-export function showIncident(out: Output, incident: Incident): void {
+export function showIncident(out: Output, incident: IncidentDetails): void {
   out.say(
     `#${incident.number} ${word(out, incident.severity)} ${word(out, incident.status)} ${out.paint("bold", printable(incident.title))}`,
   );
@@ -46,7 +46,7 @@ function entry(out: Output, { at, type, actor, summary, payload }: Entry): strin
   return [head, ...rest.map((line) => `    ${line}`)].join("\n");
 }
 
-const facts = (out: Output, incident: Incident): [string, string | null | undefined][] => [
+const facts = (out: Output, incident: IncidentDetails): [string, string | null | undefined][] => [
   ["id", incident.id],
   ["category", incident.category],
   ["service", incident.service?.name],

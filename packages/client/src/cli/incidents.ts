@@ -1,7 +1,9 @@
 import { Command, Option } from "commander";
+import type { Client } from "../client.js";
 import { unwrap } from "../error.js";
 import {
   AcknowledgeIncidentsDocument,
+  EventsDocument,
   IncidentDetailsDocument,
   type IncidentFieldsFragment,
   type IncidentStatus,
@@ -12,9 +14,9 @@ import {
 import { action, type Cli } from "./cli.js";
 import { CliError, EXIT, notFound } from "./failure.js";
 import { incidentId, reference } from "./incident-reference.js";
-import { incidentTable, showIncident } from "./incident-view.js";
+import { type IncidentDetails, incidentTable, showIncident } from "./incident-view.js";
 import { watchCommand } from "./incidents-watch.js";
-import { more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { MAX_PAGE, more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { count } from "./words.js";
 
 const SEVERITIES: Severity[] = ["P0", "P1", "P2", "P3"];
@@ -79,12 +81,27 @@ const showCommand = (): Command =>
     .addHelpText("after", "\nExample:\n  poppo-ops incidents show 12")
     .action(
       action<[string]>(async ({ client, out }, _options, given) => {
-        const { incident } = await client.request(IncidentDetailsDocument, { ...reference(given), timelineFirst: 200 });
+        const variables = { ...reference(given), timelineFirst: MAX_PAGE };
+        const { incident } = await client.request(IncidentDetailsDocument, variables);
         if (!incident) throw notFound(`incident ${given}`, "See `poppo-ops incidents list --status any`.");
+        await completeTimeline(client, incident);
         if (out.json) out.document(incident);
         else showIncident(out, incident);
       }),
     );
+
+/** The newest entries matter most, and come last. */
+async function completeTimeline(client: Client, { id, timeline }: IncidentDetails): Promise<void> {
+  const filter = { incidentIds: [id] };
+  while (!timeline.caughtUp) {
+    const { events } = await client.request(EventsDocument, { filter, after: timeline.cursor, first: MAX_PAGE });
+    // A log that was given a new epoch in between has no later page.
+    if (events.gap) return;
+    timeline.events.push(...events.events);
+    timeline.cursor = events.cursor;
+    timeline.caughtUp = events.caughtUp;
+  }
+}
 
 const ackCommand = (): Command =>
   new Command("ack")

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 
 /** The server's limit for one page. */
-const MAX_PAGE = 500;
+export const MAX_PAGE = 500;
 
 interface Page<Node> {
   nodes: Node[];

@@ -3,7 +3,7 @@ import { unwrap } from "../error.js";
 import { type PolicyMode, RemediationPoliciesDocument, SetRemediationPolicyDocument } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { probeId } from "./lookup.js";
-import { one, type PagingOptions, pagingOptions, readPages, wholeNumber } from "./paging.js";
+import { more, one, type PagingOptions, pagingOptions, readPages, wholeNumber } from "./paging.js";
 import { when } from "./words.js";
 
 const MODES: PolicyMode[] = ["APPROVAL", "AUTOMATIC"];
@@ -40,6 +40,8 @@ function listCommand(): Command {
         ]),
         "No policies: every remediation needs approval.",
       );
+      const rest = more(page);
+      if (rest) out.say(rest);
     }),
   );
 }

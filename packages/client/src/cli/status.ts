@@ -33,12 +33,28 @@ function show(out: Output, url: string, status: StatusQuery): void {
         `Remediations are paused by ${processing.owner}, ${when(processing.since, out.now)}: ${processing.reason}`,
       ),
     );
-  if (open.nodes.length > 0) section(out, "Incidents", () => incidentTable(out, open.nodes, ""));
-  if (failing.nodes.length > 0) section(out, "Not well", () => stateTable(out, failing.nodes));
-  if (waiting.nodes.length > 0) section(out, "Waiting for approval", () => runTable(out, waiting.nodes));
+  section(out, "Incidents", open, "incidents list", (nodes) => incidentTable(out, nodes, ""));
+  section(out, "Not well", failing, "probes list", (nodes) => stateTable(out, nodes));
+  section(out, "Waiting for approval", waiting, "remediations list --status awaiting-approval", (nodes) =>
+    runTable(out, nodes),
+  );
 }
 
-function section(out: Output, title: string, body: () => void): void {
+interface Part<Node> {
+  nodes: Node[];
+  totalCount: number;
+}
+
+/** The first of them, and the command that shows them all. */
+function section<Node>(
+  out: Output,
+  title: string,
+  { nodes, totalCount }: Part<Node>,
+  command: string,
+  table: (nodes: Node[]) => void,
+): void {
+  if (nodes.length === 0) return;
   out.say(`\n${out.paint("bold", title)}`);
-  body();
+  table(nodes);
+  if (nodes.length < totalCount) out.say(`${nodes.length} of ${totalCount} shown; see \`poppo-ops ${command}\`.`);
 }

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { unwrap } from "../error.js";
 import { ApiTokensDocument, CreateApiTokenDocument, RevokeApiTokenDocument, type Role } from "../generated/graphql.js";
 import { action } from "./cli.js";
-import { one, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { more, one, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { when } from "./words.js";
 
 const ROLES: Role[] = ["VIEWER", "RESPONDER", "OPERATOR", "ADMIN", "INTEGRATION"];
@@ -36,6 +36,8 @@ function listCommand(): Command {
         ]),
         "No tokens.",
       );
+      const rest = more(page);
+      if (rest) out.say(rest);
     }),
   );
 }
