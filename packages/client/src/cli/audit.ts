@@ -28,12 +28,13 @@ const exportCommand = (): Command =>
         const read = async (from: number, first: number) =>
           (await client.request(AuditLogDocument, { after: String(from), first })).auditLog;
         const [anchor] = after > 0 ? await read(after - 1, 1) : [];
+        let records = await read(after, PAGE);
+        // Only now: a header alone would be an export of which nothing tells that it failed.
         await write({ after: String(after), hash: anchor?.hash ?? "" });
-        for (let last = after; !signal.aborted; ) {
-          const records = await read(last, PAGE);
+        while (!signal.aborted) {
           for (const { seq, body, hash } of records) await write({ seq, body, hash });
           if (records.length < PAGE) return;
-          last = Number(records.at(-1)!.seq);
+          records = await read(Number(records.at(-1)!.seq), PAGE);
         }
       }),
     );
@@ -60,8 +61,15 @@ const verifyCommand = (): Command =>
           `The record is broken at seq ${verdict.broken.seq}: ${verdict.broken.reason}`,
           "Compare with another copy: what comes before it is as it was written.",
         );
+      if (!verdict.last)
+        throw new CliError(
+          EXIT.FAILED,
+          "NO_RECORDS",
+          "There is no record to check.",
+          "Give what `audit export` wrote; did the export fail?",
+        );
       out.say(
-        `${verdict.verified} records are unbroken${verdict.last ? `, up to seq ${verdict.last.seq} with hash ${verdict.last.hash}` : ""}.`,
+        `${verdict.verified} records are unbroken, up to seq ${verdict.last.seq} with hash ${verdict.last.hash}.`,
       );
       if (verdict.trusted)
         out.say(

@@ -504,6 +504,17 @@ describe("audit", () => {
     });
   });
 
+  test("an export that failed leaves nothing, and nothing verifies nothing", async () => {
+    roots.auditLog = refuse("UNAVAILABLE");
+    expect(await poppo(["audit", "export"])).toMatchObject({ code: 4, stdout: "" });
+    for (const input of ["", '{"after":"0","hash":""}\n'])
+      expect(await poppo(["audit", "verify"], { input })).toMatchObject({
+        code: 1,
+        stdout: "",
+        stderr: expect.stringContaining("There is no record to check."),
+      });
+  });
+
   test("a broken record is named, and exits 1", async () => {
     const input = chain(5).map((record) => JSON.stringify(record.seq === "3" ? { ...record, body: "[3]" } : record));
     const { stderr, code } = await poppo(["audit", "verify"], { input: input.join("\n") });
