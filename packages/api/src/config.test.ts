@@ -45,6 +45,12 @@ test.each([
     "0",
     'POPPO_CONNECTIONS_PER_SECOND is "0"; allowed: a whole number from 1 to 999999.',
   ],
+  [
+    "POPPO_ADMIN_TOKEN",
+    "0123456789 abcdef",
+    "POPPO_ADMIN_TOKEN is (not shown); allowed: at least 16 printable ASCII characters without spaces.",
+  ],
+  ["POPPO_ADMIN_TOKEN", "0123456789abcdéf", "POPPO_ADMIN_TOKEN is (not shown)"],
   ["POPPO_LOG_LEVEL", "loud", 'POPPO_LOG_LEVEL is "loud"; allowed: fatal, error, warn, info, debug, trace, silent.'],
   [
     "DATABASE_URL",
@@ -59,7 +65,7 @@ test.each([
     "nats://u:hunter2@a,nats://u:hunter2@",
     'NATS_URL is "nats://(not shown)@a,nats://(not shown)@"; allowed',
   ],
-  ["POPPO_ADMIN_TOKEN", "hunter2", "POPPO_ADMIN_TOKEN is (not shown); allowed: at least 16 characters."],
+  ["POPPO_ADMIN_TOKEN", "hunter2", "POPPO_ADMIN_TOKEN is (not shown); allowed: at least 16 printable ASCII characters"],
 ])("%s=%s is refused by name, value and what is allowed, without a secret", (name, value, message) => {
   expect(() => readConfig({ [name]: value })).toThrow(expect.objectContaining({ code: "BAD_INPUT" }));
   expect(() => readConfig({ [name]: value })).toThrow(message);

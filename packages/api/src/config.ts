@@ -28,11 +28,16 @@ export const environment = z.object({
       description: "Folder for the embedded database, its password and the local agent.",
       allowed: "a path; `~` is your home",
     }),
-  POPPO_ADMIN_TOKEN: z.string().min(16).optional().meta({
-    description: "Makes this text an admin token, instead of a random one printed at the first start.",
-    allowed: "at least 16 characters",
-    secret: true,
-  }),
+  // What an authorization header can carry.
+  POPPO_ADMIN_TOKEN: z
+    .string()
+    .regex(/^[!-~]{16,}$/)
+    .optional()
+    .meta({
+      description: "Makes this text an admin token, instead of a random one printed at the first start.",
+      allowed: "at least 16 printable ASCII characters without spaces",
+      secret: true,
+    }),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//)
