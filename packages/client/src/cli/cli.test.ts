@@ -243,6 +243,19 @@ describe("credentials", () => {
     expect(other.asked("Incidents")[0]!.authorization).toBeUndefined();
   });
 
+  test("are looked for as docs/configuration.md says: `~` is the home, an empty variable counts as absent", async () => {
+    roots.incidents = () => connection([]);
+    await writeCredentials(join(shell.home, "ops"), { url: server.url, token: "saved" });
+    const empty = { POPPO_URL: "", POPPO_TOKEN: "", POPPO_HOST: "", POPPO_PORT: "" };
+    await shell.run(["incidents", "list"], { env: { ...empty, POPPO_DATA_DIR: "~/ops" } });
+    expect(server.asked("Incidents")[0]!.authorization).toBe("Bearer saved");
+    const { stderr } = await shell.run(["incidents", "list"], {
+      env: { ...empty, POPPO_DATA_DIR: "", POPPO_PORT: String(server.port) },
+    });
+    expect(stderr).toBe("");
+    expect(server.asked("Incidents")[1]!.authorization).toBeUndefined();
+  });
+
   test("a file that is damaged is named", async () => {
     await writeFile(join(shell.home, "credentials.json"), "{");
     const { stderr, code } = await shell.run(["status"], { env: { POPPO_DATA_DIR: shell.home } });

@@ -11,8 +11,8 @@ export interface Credentials {
 export const credentialsPath = (dataDir: string): string => join(dataDir, "credentials.json");
 
 /** Where credentials may be: the data folder named, else the one here, else the one of the user. */
-export const credentialFolders = (env: NodeJS.ProcessEnv): string[] =>
-  env.POPPO_DATA_DIR ? [resolve(env.POPPO_DATA_DIR)] : [resolve(".poppo"), join(homedir(), ".poppo")];
+export const credentialFolders = ({ POPPO_DATA_DIR: dataDir }: NodeJS.ProcessEnv): string[] =>
+  dataDir ? [resolve(dataDir.replace(/^~(?=$|\/)/, homedir()))] : [resolve(".poppo"), join(homedir(), ".poppo")];
 
 /** @throws when a file is there but cannot be read or understood: silence would look like a wrong token */
 export async function readCredentials(env: NodeJS.ProcessEnv): Promise<Partial<Credentials>> {

@@ -35,4 +35,7 @@ function missingCommand(argv: string[]): number {
 process.stdout.on("error", (error: NodeJS.ErrnoException) =>
   process.exit(error.code === "EPIPE" ? EXIT.OK : EXIT.FAILED),
 );
+// An empty variable counts as absent (docs/configuration.md), for commander and the programs that `up` starts too.
+for (const [name, value] of Object.entries(process.env))
+  if (name.startsWith("POPPO_") && value === "") delete process.env[name];
 process.exitCode = await main(process.argv);
