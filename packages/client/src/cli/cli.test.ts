@@ -182,6 +182,14 @@ describe("exit codes", () => {
     expect(stdout).toBe("");
   });
 
+  test.each([
+    ['Variable "$input" got invalid value "x" at "input.interval"; Duration takes text', "Correct what is named"],
+    ['Cannot query field "viewr" on type "Query".', "The server is of another version"],
+  ])("%s: %s", async (message, hint) => {
+    roots.incidents = refuse("GRAPHQL_VALIDATION_FAILED", message);
+    expect((await poppo(["incidents", "list"])).stderr).toContain(hint);
+  });
+
   test("a server that is not there is 4", async () => {
     await server.stop();
     const { code, stderr } = await shell.run(["status"], { env: { POPPO_PORT: String(server.port) } });
@@ -361,6 +369,26 @@ describe("agents and probes", () => {
       input: "- {name: a, kind: x}\n- {name: b, knd: y}\n",
     });
     expect(stderr).toContain('stdin, probe 2 has "knd".');
+    expect(code).toBe(2);
+    expect(server.requests).toEqual([]);
+  });
+
+  test("create takes the words of a file in any case", async () => {
+    roots.createProbe = ({ input }: { input: Record<string, unknown> }) => ({ probe: probe(input), userErrors: [] });
+    const input = "{name: a, kind: x.y, severity: p1, category: external-api, interval: 10s}";
+    expect(await poppo(["probes", "create", "-f", "-"], { input })).toMatchObject({ code: 0, stderr: "" });
+    expect(server.asked("CreateProbe")[0]!.variables).toMatchObject({
+      input: { severity: "P1", category: "EXTERNAL_API" },
+    });
+  });
+
+  test.each([
+    ["severity: P9", 'stdin, probe 1: severity is "P9".\nAllowed are P0, P1, P2, P3.'],
+    ["category: 7", "stdin, probe 1: category is 7.\nAllowed are APPLICATION_CRASH, DATABASE,"],
+    ["interval: 10", 'stdin, probe 1: interval is 10; write it like "10s".'],
+  ])("create refuses %s, with what is allowed", async (line, message) => {
+    const { stderr, code } = await poppo(["probes", "create", "-f", "-"], { input: `name: a\nkind: x.y\n${line}\n` });
+    expect(stderr).toContain(message);
     expect(code).toBe(2);
     expect(server.requests).toEqual([]);
   });

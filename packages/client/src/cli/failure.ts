@@ -80,7 +80,12 @@ export function failureOf(error: unknown): Failure {
       hint: "See --help.",
     };
   if (error instanceof PoppoError) {
-    const [exitCode, hint] = KNOWN[error.code] ?? [EXIT.FAILED, "Correct what is named and try again."];
+    // The document is ours, a variable's value is the user's; both are refused with one code.
+    const isVariable = /^Variable "\$/.test(error.message);
+    const [exitCode, hint] = (!isVariable && KNOWN[error.code]) || [
+      EXIT.FAILED,
+      "Correct what is named and try again.",
+    ];
     return { exitCode, code: error.code, message: error.message, hint, requestId: error.requestId };
   }
   const message = error instanceof Error ? error.message : String(error);

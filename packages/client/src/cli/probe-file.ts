@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { parseAllDocuments } from "yaml";
 import type { Client } from "../client.js";
-import type { CreateProbeInput } from "../generated/graphql.js";
+import type { CreateProbeInput, IncidentCategory, Severity } from "../generated/graphql.js";
 import { usage } from "./failure.js";
 import { serviceId } from "./lookup.js";
 
@@ -24,6 +24,22 @@ const KEYS: Record<Exclude<keyof ProbeInFile, "clientMutationId">, true> = {
   rules: true,
   remediation: true,
 };
+
+const SEVERITIES: Record<Severity, true> = { P0: true, P1: true, P2: true, P3: true };
+const CATEGORIES: Record<IncidentCategory, true> = {
+  APPLICATION_CRASH: true,
+  DATABASE: true,
+  DISK: true,
+  EXTERNAL_API: true,
+  MONITORING: true,
+  NETWORK: true,
+  OTHER: true,
+  PERFORMANCE: true,
+  SECURITY: true,
+};
+/** Keys that hold one of some words, written in any case. */
+const WORDS = { severity: Object.keys(SEVERITIES), category: Object.keys(CATEGORIES) };
+const DURATIONS = ["interval", "retryInterval", "timeout"] as const;
 
 /** The probes of a file, checked as a whole before the first is created. `service` is a name. */
 export async function readProbeFile(client: Client, file: string): Promise<CreateProbeInput[]> {
@@ -49,12 +65,22 @@ export async function readProbeFile(client: Client, file: string): Promise<Creat
   );
 }
 
-function check(probe: unknown, where: string): ProbeInFile {
-  if (typeof probe !== "object" || probe === null) throw usage(`${where} is ${JSON.stringify(probe)}, not a probe.`);
-  const unknown = Object.keys(probe).find((key) => !Object.hasOwn(KEYS, key));
+function check(given: unknown, where: string): ProbeInFile {
+  if (typeof given !== "object" || given === null) throw usage(`${where} is ${JSON.stringify(given)}, not a probe.`);
+  const unknown = Object.keys(given).find((key) => !Object.hasOwn(KEYS, key));
   if (unknown) throw usage(`${where} has "${unknown}".`, `Allowed are ${Object.keys(KEYS).join(", ")}.`);
-  for (const key of ["name", "kind"] as const)
-    if (typeof (probe as ProbeInFile)[key] !== "string")
-      throw usage(`${where} has no ${key}.`, `Give it as \`${key}: …\`.`);
+  const probe: Record<string, unknown> = { ...given };
+  for (const key of ["name", "kind"])
+    if (typeof probe[key] !== "string") throw usage(`${where} has no ${key}.`, `Give it as \`${key}: …\`.`);
+  for (const [key, allowed] of Object.entries(WORDS)) {
+    if (probe[key] == null) continue;
+    const value = String(probe[key]).toUpperCase().replaceAll("-", "_");
+    if (!allowed.includes(value))
+      throw usage(`${where}: ${key} is ${JSON.stringify(probe[key])}.`, `Allowed are ${allowed.join(", ")}.`);
+    probe[key] = value;
+  }
+  for (const key of DURATIONS)
+    if (probe[key] != null && typeof probe[key] !== "string")
+      throw usage(`${where}: ${key} is ${JSON.stringify(probe[key])}; write it like "10s".`);
   return probe as ProbeInFile;
 }
