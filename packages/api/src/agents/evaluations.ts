@@ -5,7 +5,7 @@ import type { AgentSession } from "./agent-session.js";
 import { ResultColumns } from "./ingest.store.js";
 import type { Move, Touched } from "./move.js";
 import type { ProbeRow } from "./probe.table.js";
-import { type ProbeCatalogue, reportingDeadlineMs, selects } from "./probe-catalogue.js";
+import { type ProbeCatalogue, reportingDeadlineMs } from "./probe-catalogue.js";
 import type { ProbeSlots, Slot, SlotOutcome } from "./state-cache.js";
 
 interface Unswept {
@@ -16,8 +16,12 @@ interface Unswept {
 
 /** A result that arrives later than this, and than three intervals, is history: it neither pages nor remediates. */
 const LATE_MS = 60_000;
-/** An unchanged state is written at most this often, and not twice per interval: no row version per result of a burst. */
+/**
+ * An unchanged state is written at most this often, and not twice per interval of those that run often: no row version per
+ * result of a burst. What runs once an hour is seen at once when somebody asks for it.
+ */
 const REFRESH_MS = 1000;
+const OFTEN_MS = 10_000;
 /** How often the items of a probe are searched for some that are gone. */
 const SWEEP_MS = 1000;
 /** Of a whole run: the engine did not answer, the disks could not be read. What such a run does not mention may be there. */
@@ -45,7 +49,6 @@ export class Evaluations {
     for (const { session, batch, admission } of admitted) {
       const agent = this.columns.agent(session.agentId);
       const probes = batch.probes.map((id) => this.catalogue.get(id));
-      const assigned = probes.map((probe) => probe?.enabled && selects(probe.agentSelector, session));
       const numbers = batch.probes.map((id) => this.columns.probe(id));
       for (let row = admission.skip; row < batch.rows; row++) {
         const place = batch.probe[row]!;
@@ -54,8 +57,7 @@ export class Evaluations {
         if (!probe) continue;
         const at = observedAt(session, batch.at[row]!, now);
         this.columns.add(agent, numbers[place]!, at, batch, row);
-        // What the agent has no longer, or never had, is history: what it raised nobody would end.
-        if (assigned[place] && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs))
+        if (probe.enabled && at >= now - Math.max(LATE_MS, 3 * probe.intervalMs))
           this.take(session, probe, batch, row, at);
       }
     }
@@ -155,6 +157,6 @@ function isDue({ state, next, writtenAt }: Slot, { intervalMs }: ProbeRow, now: 
     state.problem !== next.problem ||
     state.attempt !== next.attempt ||
     state.flapping !== next.flapping ||
-    now - writtenAt >= Math.max(REFRESH_MS, intervalMs / 2)
+    now - writtenAt >= (intervalMs > OFTEN_MS ? REFRESH_MS : Math.max(REFRESH_MS, intervalMs / 2))
   );
 }

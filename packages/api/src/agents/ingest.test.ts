@@ -266,19 +266,6 @@ test("a new session knows how things stood: nothing is raised twice, and a recov
   expect(await incidents(on)).toMatchObject([{ status: "RESOLVED" }]);
 });
 
-test("results of a probe that the agent no longer has are history: they raise nothing", async () => {
-  await using on = await testServer();
-  await using spool = await reporting(on);
-  await on.ask("mutation ($input: UpdateProbeInput!) { updateProbe(input: $input) { probe { id } } }", {
-    input: { id: spool.probeId, agentSelector: { role: "db" } },
-  });
-  await expect.poll(() => spool.connection.messages.at(-1)?.assignments?.probes).toEqual([]);
-  expect(await spool.send(1, [result(spool.probeId, "CRIT", spool.now)])).toMatchObject({ ackedSeq: 1 });
-  expect(await history(on)).toEqual(["1 it is CRIT"]);
-  expect(await states(on)).toEqual([]);
-  expect(await incidents(on)).toEqual([]);
-});
-
 const FAST = { interval: "1s", retryInterval: "1s", timeout: "100ms" };
 
 test("an item that its probe no longer mentions is gone, and so is its problem", async () => {
