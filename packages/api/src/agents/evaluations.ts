@@ -17,11 +17,11 @@ interface Unswept {
 /** A result that arrives later than this, and than three intervals, is history: it neither pages nor remediates. */
 const LATE_MS = 60_000;
 /**
- * An unchanged state is written at most this often, and not twice per interval of those that run often: no row version per
- * result of a burst. What runs once an hour is seen at once when somebody asks for it.
+ * An unchanged state of a probe that runs this often, or oftener, is written at most once a second and not twice per
+ * interval: no row version per result of a burst. What runs once an hour is seen at once when somebody asks for it.
  */
-const REFRESH_MS = 1000;
 const OFTEN_MS = 10_000;
+const REFRESH_MS = 1000;
 /** How often the items of a probe are searched for some that are gone. */
 const SWEEP_MS = 1000;
 /** Of a whole run: the engine did not answer, the disks could not be read. What such a run does not mention may be there. */
@@ -157,6 +157,7 @@ function isDue({ state, next, writtenAt }: Slot, { intervalMs }: ProbeRow, now: 
     state.problem !== next.problem ||
     state.attempt !== next.attempt ||
     state.flapping !== next.flapping ||
-    now - writtenAt >= (intervalMs > OFTEN_MS ? REFRESH_MS : Math.max(REFRESH_MS, intervalMs / 2))
+    intervalMs > OFTEN_MS ||
+    now - writtenAt >= Math.max(REFRESH_MS, intervalMs / 2)
   );
 }
