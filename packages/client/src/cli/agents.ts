@@ -9,7 +9,7 @@ import {
 } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { agentId } from "./lookup.js";
-import { label, more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { duration, label, more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { list, when, word } from "./words.js";
 
 const STATUSES: AgentStatus[] = ["ONLINE", "OFFLINE", "DOWN", "REVOKED"];
@@ -65,7 +65,7 @@ const enrolCommand = (): Command =>
     .description("make a token, and the config file, for one new agent")
     .option("--name <pattern>", "names the token may be used for, as web-1 or web-*", "*")
     .option("--label <name=value>", "label the agent gets; repeatable", label)
-    .option("--expires <duration>", "how long the token can be used (default 15m)")
+    .option("--expires <duration>", "how long the token can be used (default 15m)", duration)
     .addHelpText("after", "\nExample:\n  poppo-ops agents enrol --name web-1 --label role=web > agent.yaml")
     .action(
       action<[], EnrolOptions>(async ({ client, out, url, remark }, options) => {

@@ -219,6 +219,10 @@ describe("exit codes", () => {
     [["incidents", "list", "--severty", "P1"], "unknown option '--severty' (Did you mean --severity?)"],
     [["incidents", "list", "--severity", "P9"], "Allowed are P0, P1, P2, P3."],
     [["incidents", "list", "--first", "501"], "It takes a whole number from 1 to 500."],
+    [["tokens", "create", "x", "--role", "viewer", "--expires", "5x"], "Write it like 30s, 10m, 2h or 90d."],
+    [["agents", "enrol", "--expires", "soon"], "Write it like 30s, 10m, 2h or 90d."],
+    [["pause", "migration", "--for", "1y"], "Write it like 30s, 10m, 2h or 90d."],
+    [["policies", "set", "disks", "--mode", "approval", "--cooldown", "10"], "Write it like 30s, 10m, 2h or 90d."],
     [["incidents", "ack", "twelve"], '"twelve" is no incident'],
     [["incidents", "ack"], "missing required argument"],
     [["tokens", "create", "x"], "required option '--role <role>' not specified"],
@@ -228,11 +232,26 @@ describe("exit codes", () => {
     expect(code).toBe(2);
   });
 
+  test("a cursor that is none is wrong usage, 2", async () => {
+    roots.incidents = () => {
+      throw new GraphQLError('after is "x", which is no cursor of this list; use a pageInfo.endCursor.', {
+        extensions: { code: "BAD_INPUT", field: "after" },
+      });
+    };
+    expect(await poppo(["incidents", "list", "--after", "x"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--after is "x"'),
+    });
+  });
+
   test("a noun alone shows its help, 2; --help is 0 and names the exit codes", async () => {
     expect(await poppo(["incidents"])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("Usage: poppo-ops incidents"),
     });
+    const { stderr, code } = await poppo(["incidents", "--json"]);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "USAGE", hint: expect.stringContaining("list, show") } });
+    expect(code).toBe(2);
     expect(await poppo(["--help"])).toMatchObject({
       code: 0,
       stdout: expect.stringContaining("4    the server cannot be reached"),
@@ -413,8 +432,8 @@ describe("history", () => {
     roots.agent = () => agent();
     roots.probeResults = () =>
       connection([{ ...probeState({ status: "WARN" }), at: "2026-01-01T00:00:00Z", durationMs: 12.4 }]);
-    const args = ["--agent", "web-1", "--status", "warn", "--since", "2026-01-01"];
-    const { stdout, code } = await poppo(["probes", "history", "disks", ...args]);
+    const args = ["--agent", "web-1", "--since", "2026-01-01", "--status", "warn"];
+    const { stdout, code } = await poppo(["probes", "history", ...args, "disks"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/ago +web-1 +\/ +WARN +12 ms +\/ is 97% full/);
     expect(server.asked("ProbeResults")[0]!.variables).toEqual({

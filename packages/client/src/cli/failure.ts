@@ -80,6 +80,9 @@ export function failureOf(error: unknown): Failure {
       hint: "See --help.",
     };
   if (error instanceof PoppoError) {
+    // Only the server knows its cursors, but that one is none was typed wrongly.
+    if (error.code === "BAD_INPUT" && (error.details as { field?: string } | undefined)?.field === "after")
+      return { exitCode: EXIT.USAGE, code: error.code, message: `--${error.message}`, hint: "See --help." };
     // The document is ours, a variable's value is the user's; both are refused with one code.
     const isVariable = /^Variable "\$/.test(error.message);
     const [exitCode, hint] = (!isVariable && KNOWN[error.code]) || [

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
-import { describe, EXIT, failureOf } from "./failure.js";
+import { describe, EXIT, failureOf, usage } from "./failure.js";
 import { createProgram } from "./program.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -27,7 +27,12 @@ async function main(argv: string[]): Promise<number> {
 function missingCommand(argv: string[]): number {
   let command = createProgram(version);
   for (const word of argv.slice(2)) command = command.commands.find((sub) => sub.name() === word) ?? command;
-  process.stderr.write(command.helpInformation());
+  const failure = usage(
+    "A command is missing.",
+    `Commands are ${command.commands.map((sub) => sub.name()).join(", ")}.`,
+  );
+  const json = argv.includes("--json");
+  process.stderr.write(json ? `${describe(failureOf(failure), json)}\n` : command.helpInformation());
   return EXIT.USAGE;
 }
 

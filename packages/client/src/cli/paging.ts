@@ -45,6 +45,12 @@ export const wholeNumber = (min: number, max: number) => (text: string) => {
   throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`);
 };
 
+/** `10m`, as the server takes it; how long it may be is the server's to say. */
+export function duration(text: string): string {
+  if (/^\d{1,9}(ms|s|m|h|d)$/.test(text)) return text;
+  throw new InvalidArgumentError("Write it like 30s, 10m, 2h or 90d.");
+}
+
 /** `--option a,b` and `--option a --option b`, each one of `allowed`, in any case. */
 export const oneOrMore =
   <Value extends string>(allowed: readonly Value[]) =>

@@ -3,7 +3,7 @@ import { unwrap } from "../error.js";
 import { type PolicyMode, RemediationPoliciesDocument, SetRemediationPolicyDocument } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { probeId } from "./lookup.js";
-import { more, one, type PagingOptions, pagingOptions, readPages, wholeNumber } from "./paging.js";
+import { duration, more, one, type PagingOptions, pagingOptions, readPages, wholeNumber } from "./paging.js";
 import { when } from "./words.js";
 
 const MODES: PolicyMode[] = ["APPROVAL", "AUTOMATIC"];
@@ -60,9 +60,9 @@ const setCommand = (): Command =>
     .description("decide how a probe's remediation runs")
     .argument("<probe>", "name or id")
     .addOption(new Option("--mode <mode>", "approval or automatic").argParser(one(MODES)).makeOptionMandatory())
-    .option("--cooldown <duration>", "least time between two runs on a target, for example 10m")
+    .option("--cooldown <duration>", "least time between two runs on a target, for example 10m", duration)
     .addOption(new Option("--max-attempts <n>", "runs on a target within the window").argParser(wholeNumber(1, 1000)))
-    .option("--window <duration>", "for example 24h")
+    .option("--window <duration>", "for example 24h", duration)
     .addOption(new Option("--breaker-after <n>", "failed verifies that stop it").argParser(wholeNumber(1, 100)))
     .addOption(new Option("--max-share <percent>", "of the group at once, for example 5%").argParser(share))
     .addHelpText("after", '\nExample:\n  poppo-ops policies set "web container" --mode automatic --cooldown 10m')

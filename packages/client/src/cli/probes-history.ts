@@ -21,7 +21,7 @@ export function historyCommand(): Command {
     .argument("<probe>", "name or id")
     .option("--agent <agent>", "name or id")
     .option("--item <item>", "one of the probe's targets")
-    .addOption(new Option("--status <status...>", STATUSES.join(", ").toLowerCase()).argParser(oneOrMore(STATUSES)))
+    .addOption(new Option("--status <status>", STATUSES.join(", ").toLowerCase()).argParser(oneOrMore(STATUSES)))
     .option("--since <time>", "for example 2026-11-24T22:00Z (default: an hour ago)");
   for (const option of pagingOptions()) command.addOption(option);
   return command.addHelpText("after", "\nExample:\n  poppo-ops probes history disks --status warn,crit").action(

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { unwrap } from "../error.js";
 import { PauseProcessingDocument, ResumeProcessingDocument } from "../generated/graphql.js";
 import { action } from "./cli.js";
+import { duration } from "./paging.js";
 import { when } from "./words.js";
 
 /** The kill switch. */
@@ -9,7 +10,7 @@ export const pauseCommand = (): Command =>
   new Command("pause")
     .description("kill switch: no remediation starts until resumed")
     .argument("<reason>", "why, for everybody who wonders")
-    .option("--for <duration>", "resume by itself after, for example 2h")
+    .option("--for <duration>", "resume by itself after, for example 2h", duration)
     .addHelpText("after", '\nExample:\n  poppo-ops pause "migration under way" --for 2h')
     .action(
       action<[string], { for?: string }>(async ({ client, out }, options, reason) => {

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { unwrap } from "../error.js";
 import { ApiTokensDocument, CreateApiTokenDocument, RevokeApiTokenDocument, type Role } from "../generated/graphql.js";
 import { action } from "./cli.js";
-import { more, one, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { duration, more, one, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { when } from "./words.js";
 
 const ROLES: Role[] = ["VIEWER", "RESPONDER", "OPERATOR", "ADMIN", "INTEGRATION"];
@@ -47,7 +47,7 @@ const createCommand = (): Command =>
     .description("make a token; it is shown once, alone on stdout")
     .argument("<name>", "who or what will use it")
     .addOption(new Option("--role <role>", ROLES.join(", ").toLowerCase()).argParser(one(ROLES)).makeOptionMandatory())
-    .option("--expires <duration>", "for example 30d (default: never)")
+    .option("--expires <duration>", "for example 30d (default: never)", duration)
     .addHelpText("after", "\nExample:\n  poppo-ops tokens create ci --role integration --expires 90d")
     .action(
       action<[string], { role: Role; expires?: string }>(async ({ client, out, remark }, { role, expires }, name) => {
