@@ -92,6 +92,23 @@ describe("incidents", () => {
     expect(stdout).toMatch(/incident\.note_added +hello \(ana\)\n +world\n/);
   });
 
+  test("show aligns its timeline, however long a type is", async () => {
+    const types = ["incident.raised", "incident.severity_changed"];
+    const events = types.map((type) => ({
+      cursor: "c",
+      at: "2026-01-01T00:00:00Z",
+      actor: "test",
+      type,
+      summary: "it",
+    }));
+    const timeline = { events: events.map((event) => ({ ...event, payload: {} })), cursor: "c", caughtUp: true };
+    roots.incident = ({ number }: { number: number }) => incident(number, { timeline });
+    const { stdout } = await poppo(["incidents", "show", "12"]);
+    const lines = stdout.split("\n").filter((line) => line.endsWith("it (test)"));
+    expect(lines).toHaveLength(2);
+    expect(lines[0]!.length).toBe(lines[1]!.length);
+  });
+
   test("show has the timeline to its end", async () => {
     const entry = (n: number) => ({
       cursor: `c${n}`,
@@ -464,6 +481,14 @@ describe("remediations", () => {
       code: 2,
       stderr: expect.stringContaining('"web" is no remediation run: write its id'),
     });
+  });
+
+  test("list begins with what is short; the id comes last", async () => {
+    const long = run({ incident: incident(12), summary: "restarted" });
+    roots.remediationRuns = () => connection([long]);
+    const [head, row] = (await poppo(["remediations", "list"])).stdout.split("\n");
+    expect(head).toMatch(/^INCIDENT +STATUS .* SUMMARY +RUN$/);
+    expect(row).toMatch(new RegExp(`^#12 +AWAITING_APPROVAL .* restarted +${id(700)}$`));
   });
 
   test("approve says how to follow", async () => {

@@ -32,17 +32,19 @@ export function showIncident(out: Output, incident: IncidentDetails): void {
     if (value) out.say(`${out.paint("dim", name.padEnd(12))} ${printable(value)}`);
   if (incident.evidence) section(out, "Evidence", printableLines(evidence(incident.evidence)));
   section(out, "Timeline");
-  for (const event of incident.timeline.events) out.say(entry(out, event));
+  const { events } = incident.timeline;
+  const width = Math.max(24, ...events.map(({ type }) => type.length));
+  for (const event of events) out.say(entry(out, event, width));
   if (incident.remediationRuns.nodes.length === 0) return;
   section(out, "Remediations");
   runTable(out, incident.remediationRuns.nodes);
 }
 
 /** One line; of a note, whose summary is a short piece of it, every line. */
-function entry(out: Output, { at, type, actor, summary, payload }: Entry): string {
+function entry(out: Output, { at, type, actor, summary, payload }: Entry, width: number): string {
   const { text } = type === "incident.note_added" ? (payload as { text?: string }) : {};
   const [first, ...rest] = text === undefined ? [printable(summary)] : printableLines(text).split("\n");
-  const head = `  ${at}  ${type.padEnd(24)} ${first} ${out.paint("dim", `(${printable(actor)})`)}`;
+  const head = `  ${at}  ${type.padEnd(width)} ${first} ${out.paint("dim", `(${printable(actor)})`)}`;
   return [head, ...rest.map((line) => `    ${line}`)].join("\n");
 }
 

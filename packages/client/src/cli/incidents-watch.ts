@@ -41,12 +41,15 @@ export const watchCommand = (severities: Severity[]): Command =>
       }),
     );
 
+/** Of the longest type, `agent.enrolment_token_created`. */
+const TYPE_WIDTH = 29;
+
 const line = (out: Output, { at, type, severity, summary, actor }: Event, number: string): string =>
   [
     out.paint("dim", at.slice(11, 19)),
     severity ? word(out, severity) : "  ",
     number.padEnd(6),
-    type.padEnd(24),
+    type.padEnd(TYPE_WIDTH),
     printable(summary),
     out.paint("dim", `(${printable(actor)})`),
   ].join(" ");

@@ -4,17 +4,17 @@ import { when, word } from "./words.js";
 
 export const runTable = (out: Output, runs: RemediationRunFieldsFragment[]): void =>
   out.table(
-    ["RUN", "STATUS", "KIND", "TARGET", "RISK", "AGENT", "INCIDENT", "REQUESTED", "SUMMARY"],
+    ["INCIDENT", "STATUS", "KIND", "TARGET", "RISK", "AGENT", "REQUESTED", "SUMMARY", "RUN"],
     runs.map((run) => [
-      run.id,
+      run.incident ? `#${run.incident.number}` : "-",
       word(out, run.status),
       run.kind,
       run.target,
       run.risk,
       run.agent.name,
-      run.incident ? `#${run.incident.number}` : "-",
       when(run.requestedAt, out.now),
       run.summary ?? run.reason ?? "",
+      run.id,
     ]),
     "No remediation runs.",
   );
