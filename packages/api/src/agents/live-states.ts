@@ -1,4 +1,4 @@
-import { MAX_PAGE } from "../graphql/connection.js";
+import { MAX_PAGE } from "../graphql/max-page.js";
 import { PulledStream } from "../graphql/pulled-stream.js";
 import type { App } from "../kernel/app.js";
 import type { ProbeStateRow } from "./probe.table.js";

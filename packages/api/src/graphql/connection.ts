@@ -2,6 +2,7 @@ import { and, asc, type Column, desc, eq, gt, gte, lt, lte, or, type SQL, sql } 
 import { type ClassType, Field, Int, ObjectType } from "type-graphql";
 import type { Db } from "../db/database.js";
 import { AppError } from "../kernel/app-error.js";
+import { MAX_PAGE } from "./max-page.js";
 
 @ObjectType({ description: "Where a page stands in its list. https://relay.dev/graphql/connections.htm" })
 export class PageInfo {
@@ -42,8 +43,6 @@ export interface Paging {
   first: number;
   after?: string | null;
 }
-
-export const MAX_PAGE = 500;
 
 /** @throws {AppError} BAD_INPUT when `first` is not 1..500 */
 export function checkFirst(first: number): number {

@@ -26,7 +26,7 @@ import type {
 } from "graphql-query-complexity";
 import { AppError } from "../kernel/app-error.js";
 import type { Principal } from "../kernel/permissions.js";
-import { MAX_PAGE } from "./connection.js";
+import { MAX_PAGE } from "./max-page.js";
 
 // Its ES build loads graphql's `.mjs` files, a second realm beside everybody else's graphql; its CommonJS build does not.
 const { getComplexity }: { getComplexity: typeof GetComplexity } = createRequire(import.meta.url)(
