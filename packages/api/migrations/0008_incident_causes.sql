@@ -1,3 +1,15 @@
+ALTER TABLE "agents" ADD COLUMN "down_since" timestamp (3) with time zone;--> statement-breakpoint
+ALTER TABLE "agents" ADD COLUMN "down_incident_id" uuid;--> statement-breakpoint
+ALTER TABLE "agents" ADD CONSTRAINT "agents_down_incident_id_incidents_id_fk" FOREIGN KEY ("down_incident_id") REFERENCES "public"."incidents"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "agents_down_incident" ON "agents" USING btree ("down_incident_id") WHERE "agents"."status" = 'DOWN';--> statement-breakpoint
+CREATE INDEX "missing_results_incident" ON "missing_results" USING btree ("incident_id");--> statement-breakpoint
+CREATE INDEX "remediation_runs_probe" ON "remediation_runs" USING btree ("probe_id");
+--> statement-breakpoint
+UPDATE agents a SET down_since = coalesce(s.last_seen_at, a.enrolled_at), down_incident_id = i.id
+FROM agent_sessions s, incidents i
+WHERE a.status = 'DOWN' AND s.agent_id = a.id AND i.dedup_key = 'agent-down:' || a.id
+  AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED');
+--> statement-breakpoint
 -- What an incident stands on. Who takes such a row away asks whether its incident is over; who stops looking, by switching
 -- a probe off or revoking an agent, takes away what was seen.
 CREATE VIEW incident_causes AS
@@ -9,6 +21,4 @@ CREATE VIEW incident_causes AS
     AND a.labels || jsonb_build_object('name', a.name) @> p.agent_selector
   WHERE seen.incident_id IS NOT NULL
   UNION ALL SELECT incident_id FROM firing_alerts
-  UNION ALL SELECT i.id FROM incidents i
-  JOIN agents a ON a.status = 'DOWN' AND a.id =
-    CASE WHEN i.dedup_key ~ '^agent-down:[0-9a-f-]{36}$' THEN substr(i.dedup_key, 12)::uuid END;
+  UNION ALL SELECT down_incident_id FROM agents WHERE status = 'DOWN' AND down_incident_id IS NOT NULL;
