@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { newId } from "../kernel/ids.js";
-import { RepairShop } from "./testing/repair-shop.js";
+import { newItem, RepairShop } from "./testing/repair-shop.js";
 
 let shop: RepairShop;
 beforeAll(async () => {
@@ -8,7 +7,6 @@ beforeAll(async () => {
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 
-const newItem = () => `web-${newId().slice(0, 8)}`;
 const refusals = async (incidentId: string, rule: string) =>
   (await shop.events(incidentId)).filter(
     ({ type, payload }) => type === "remediation.refused" && payload.rule === rule,

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { newId } from "../kernel/ids.js";
-import { RepairShop } from "./testing/repair-shop.js";
+import { newItem, RepairShop } from "./testing/repair-shop.js";
 import { ScriptedAgent } from "./testing/scripted-agent.js";
 
 /** Two replicas of one installation; an agent on each. */
@@ -14,8 +13,6 @@ afterAll(async () => {
   await other[Symbol.asyncDispose]();
   await shop[Symbol.asyncDispose]();
 });
-
-const newItem = () => `web-${newId().slice(0, 8)}`;
 
 test("two replicas race for one target 20 times: one run is claimed each time, and the token only grows", async () => {
   const item = newItem();

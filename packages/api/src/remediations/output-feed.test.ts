@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { GraphqlSocket } from "../http/testing/graphql-socket.js";
 import { newId } from "../kernel/ids.js";
-import { RepairShop } from "./testing/repair-shop.js";
+import { newItem, RepairShop } from "./testing/repair-shop.js";
 
 let shop: RepairShop;
 let other: RepairShop;
@@ -14,7 +14,6 @@ afterAll(async () => {
   await shop[Symbol.asyncDispose]();
 });
 
-const newItem = () => `web-${newId().slice(0, 8)}`;
 const OUTPUT =
   "subscription ($runId: ID!, $after: Int) { remediationOutput(runId: $runId, after: $after) { chunks { seq text } ended } }";
 

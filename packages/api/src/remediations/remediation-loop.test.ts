@@ -1,31 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { watchedFor } from "../agents/testing/watched-for.js";
-import { systemScope } from "../kernel/app.js";
-import { act } from "../kernel/command.js";
-import { newId } from "../kernel/ids.js";
-import { followRuns } from "./follow-runs.js";
-import { RepairShop } from "./testing/repair-shop.js";
+import { newItem, RepairShop } from "./testing/repair-shop.js";
 import { ScriptedAgent } from "./testing/scripted-agent.js";
-import { watchFixes } from "./watch-fixes.js";
 
 let shop: RepairShop;
 beforeAll(async () => {
   shop = await RepairShop.open();
 });
 afterAll(() => shop[Symbol.asyncDispose]());
-
-/** A target of its own per test, so that no test sees another one's lock, breaker or history. */
-const newItem = () => `web-${newId().slice(0, 8)}`;
-
-/** One look of a replica that has heard agents for so long. */
-const follow = (watchedMs = 3_600_000) => followRuns(shop.server.app, watchedFor(watchedMs)).step();
-
-/** So far back that what was seen of the probe last came after it. */
-const deadlinePassed = (runId: string) =>
-  shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '10 minutes' WHERE id = $1", [runId]);
-
-const typesOf = async (incidentId: string) =>
-  (await shop.events(incidentId)).map(({ type }) => type).filter((type) => type.startsWith("remediation."));
 
 describe("the whole way", () => {
   test("requested, previewed, approved, run, verified: the incident tells it in order", async () => {
@@ -53,7 +34,7 @@ describe("the whole way", () => {
     const done = await shop.becomes(run!.id, "SUCCEEDED");
     expect(done).toMatchObject({ summary: "restarted it", decidedBy: expect.stringContaining("admin") });
     await shop.event(incidentId, "incident.resolved");
-    expect(await typesOf(incidentId)).toEqual([
+    expect(await shop.remediationEvents(incidentId)).toEqual([
       "remediation.requested",
       "remediation.previewed",
       "remediation.approved",
@@ -74,7 +55,7 @@ describe("the whole way", () => {
       summary: "no such container",
     });
     expect(await shop.becomes(run!.id, "FAILED")).toMatchObject({ summary: "no such container" });
-    expect((await typesOf(incidentId)).slice(-2)).toEqual(["remediation.started", "remediation.failed"]);
+    expect((await shop.remediationEvents(incidentId)).slice(-2)).toEqual(["remediation.started", "remediation.failed"]);
   });
 
   test("the end of a run frees its target, and the next claim has a higher fencing token", async () => {
@@ -101,7 +82,7 @@ describe("the whole way", () => {
     await shop.agent.reports(command, { end: "SUCCEEDED" });
     await shop.becomes(runId, "VERIFYING");
     // A round of the engine later it still waits.
-    await deadlinePassed(runId);
+    await shop.passDeadline(runId);
     await shop.becomes(runId, "DID_NOT_HELP");
   });
 
@@ -118,142 +99,6 @@ describe("the whole way", () => {
   });
 });
 
-describe("a fix that does not help", () => {
-  const failVerification = async (runId: string) => {
-    await shop.becomes(runId, "VERIFYING");
-    await deadlinePassed(runId);
-    return shop.becomes(runId, "DID_NOT_HELP");
-  };
-
-  test("leaves the incident open and says what is still wrong; after two in a row the breaker opens", async () => {
-    const item = newItem();
-    const probeId = await shop.probe();
-    const first = await shop.begun(probeId, item);
-    await shop.agent.reports(first.command, { end: "SUCCEEDED", summary: "restarted it" });
-    const failed = await failVerification(first.runId);
-    expect(failed.summary).toContain("fix did not help");
-    const told = await shop.event(first.incidentId, "remediation.did_not_help");
-    expect(told.summary).toContain(`${item} is CRIT`);
-    expect(await typesOf(first.incidentId)).not.toContain("remediation.breaker_opened");
-
-    const second = await shop.begun(probeId, item);
-    expect(second.incidentId).toBe(first.incidentId);
-    await shop.agent.reports(second.command, { end: "SUCCEEDED", summary: "restarted it" });
-    await failVerification(second.runId);
-    const opened = await shop.event(first.incidentId, "remediation.breaker_opened");
-    expect(opened.summary).toContain("was tried 2 times, still failing");
-    expect((await shop.event(first.incidentId, "incident.note_added")).summary).toContain("tried 2 times");
-    const { data } = await shop.server.ask("query ($id: ID!) { incident(id: $id) { status } }", {
-      id: first.incidentId,
-    });
-    expect(data.incident.status).toBe("TRIGGERED");
-  });
-
-  test("is not said to be one while nobody can see the probe: what is seen next decides", async () => {
-    const item = newItem();
-    const probeId = await shop.probe();
-    const { command, runId } = await shop.begun(probeId, item);
-    await shop.agent.reports(command, { end: "SUCCEEDED" });
-    await shop.becomes(runId, "VERIFYING");
-    await shop.sql("UPDATE remediation_runs SET verify_by = now() WHERE id = $1", [runId]);
-    await follow();
-    expect((await shop.run(runId)).status).toBe("VERIFYING");
-    // The server was away for an hour and is back.
-    await shop.sql("UPDATE remediation_runs SET verify_by = now() - interval '1 hour' WHERE id = $1", [runId]);
-    await shop.sql("UPDATE probe_state SET last_at = now() - interval '2 hours' WHERE item = $1", [item]);
-    await follow(119_999);
-    expect((await shop.run(runId)).status).toBe("VERIFYING");
-    await shop.agent.observes(probeId, "OK", item);
-    await shop.becomes(runId, "SUCCEEDED");
-  });
-
-  test("an open breaker refuses an approval without a reason, names itself, and lets one with a reason try once more", async () => {
-    const item = newItem();
-    const probeId = await shop.probe();
-    const incidentId = await shop.fails(probeId, item);
-    const { run } = await shop.request({ incidentId });
-    await shop.sql(
-      `INSERT INTO target_locks (agent_id, target, fencing_token, failed_verifies, breaker_open_until)
-       VALUES ($1, $2, 7, 2, now() + interval '1 hour')`,
-      [shop.agent.id, `docker/${item}`],
-    );
-    const refused = await shop.approve(run!.id);
-    expect(refused.refused).toMatchObject({ code: "REFUSED_BY_POLICY", message: expect.stringMatching(/^breaker: /) });
-    expect((await shop.run(run!.id)).status).toBe("AWAITING_APPROVAL");
-    const event = await shop.event(incidentId, "remediation.refused");
-    expect(event.payload).toMatchObject({ rule: "breaker", runId: run!.id });
-
-    expect((await shop.approve(run!.id, "the disk was full, now it is not")).run).toMatchObject({ status: "QUEUED" });
-    expect(await shop.agent.begins(item)).toMatchObject({ fencingToken: 8 });
-  });
-
-  test("a verified fix that fails again within the stability window counts, also on a new incident", async () => {
-    const item = newItem();
-    const probeId = await shop.probe();
-    for (const round of [1, 2]) {
-      const { command, runId } = await shop.begun(probeId, item);
-      await shop.agent.reports(command, { end: "SUCCEEDED", summary: "restarted it" });
-      await shop.becomes(runId, "VERIFYING");
-      await shop.agent.observes(probeId, "OK", item);
-      await shop.becomes(runId, "SUCCEEDED");
-      const again = await shop.fails(probeId, item);
-      const relapsed = await shop.event(again, "remediation.relapsed");
-      expect(relapsed.summary).toContain("the fix did not hold");
-      expect((await shop.run(runId)).status).toBe("SUCCEEDED");
-      if (round === 2) await shop.event(again, "remediation.breaker_opened");
-    }
-  });
-
-  test("a fix that held closes the breaker", async () => {
-    const item = newItem();
-    const probeId = await shop.probe();
-    const { command, runId } = await shop.begun(probeId, item);
-    await shop.agent.reports(command, { end: "SUCCEEDED" });
-    await shop.becomes(runId, "VERIFYING");
-    await shop.agent.observes(probeId, "OK", item);
-    await shop.becomes(runId, "SUCCEEDED");
-    await shop.sql(
-      "UPDATE target_locks SET failed_verifies = 1, breaker_open_until = now() + interval '1 hour' WHERE target = $1",
-      [`docker/${item}`],
-    );
-    await shop.sql("UPDATE probe_state SET since = now() - interval '7 minutes' WHERE item = $1", [item]);
-    await shop.sql("UPDATE remediation_runs SET finished_at = now() - interval '6 minutes' WHERE id = $1", [runId]);
-    await expect
-      .poll(
-        () =>
-          shop.sql("SELECT failed_verifies, breaker_open_until FROM target_locks WHERE target = $1", [
-            `docker/${item}`,
-          ]),
-        {
-          timeout: 5000,
-        },
-      )
-      .toEqual([{ failed_verifies: 0, breaker_open_until: null }]);
-  });
-});
-
-test("of a fix whose probe was not seen at the end of the window nobody says whether it held", async () => {
-  const item = newItem();
-  const probeId = await shop.probe();
-  const { command, runId } = await shop.begun(probeId, item);
-  await shop.agent.reports(command, { end: "SUCCEEDED" });
-  await shop.becomes(runId, "VERIFYING");
-  await shop.agent.observes(probeId, "OK", item);
-  await shop.becomes(runId, "SUCCEEDED");
-  await shop.sql(
-    "UPDATE probe_state SET since = now() - interval '1 hour', last_at = now() - interval '1 hour' WHERE item = $1",
-    [item],
-  );
-  await shop.sql("UPDATE remediation_runs SET finished_at = now() - interval '59 minutes' WHERE id = $1", [runId]);
-  const held = async () => {
-    await act(systemScope(shop.server.app, "remediation"), watchFixes);
-    return (await shop.sql("SELECT held FROM remediation_runs WHERE id = $1", [runId]))[0]!.held;
-  };
-  expect(await held()).toBeNull();
-  await shop.fails(probeId, item);
-  expect(await held()).toBeNull();
-});
-
 describe("ends", () => {
   test.each(["FAILED", "REFUSED", "TIMED_OUT", "INTERRUPTED", "CANCELLED"] as const)(
     "the agent's %s is the run's, with summary and survivors, and a second report changes nothing",
@@ -263,7 +108,7 @@ describe("ends", () => {
       expect(await shop.agent.reports(command, report)).toBe(true);
       expect(await shop.becomes(runId, end)).toMatchObject({ summary: "as the agent says", survivors: [4711] });
       expect(await shop.agent.reports(command, { end: "SUCCEEDED" })).toBe(false);
-      expect(await typesOf(incidentId)).toContain(`remediation.${end.toLowerCase()}`);
+      expect(await shop.remediationEvents(incidentId)).toContain(`remediation.${end.toLowerCase()}`);
       expect((await shop.run(runId)).status).toBe(end);
     },
   );
@@ -314,9 +159,9 @@ describe("ends", () => {
     await shop.sql("UPDATE agent_sessions SET last_seen_at = now() - interval '10 minutes' WHERE agent_id = $1", [
       agent.id,
     ]);
-    await follow(119_999);
+    await shop.follow(119_999);
     expect((await shop.run(run!.id)).status).toBe("RUNNING");
-    await follow();
+    await shop.follow();
     expect((await shop.becomes(run!.id, "LOST")).summary).toContain("silent since");
 
     await agent.connect();
@@ -338,7 +183,7 @@ describe("ends", () => {
       )[0];
     await expect.poll(lease, { timeout: 5000 }).toEqual({ renewed: true, same: true });
     await shop.sql("UPDATE remediation_runs SET started_at = now() - interval '1 hour' WHERE id = $1", [runId]);
-    await follow();
+    await shop.follow();
     expect((await shop.becomes(runId, "LOST")).summary).toContain("after its time limit");
   });
 });

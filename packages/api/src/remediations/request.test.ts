@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { newId } from "../kernel/ids.js";
-import { RepairShop } from "./testing/repair-shop.js";
+import { newItem, RepairShop } from "./testing/repair-shop.js";
 import { ScriptedAgent } from "./testing/scripted-agent.js";
 
 let shop: RepairShop;
@@ -8,8 +7,6 @@ beforeAll(async () => {
   shop = await RepairShop.open();
 });
 afterAll(() => shop[Symbol.asyncDispose]());
-
-const newItem = () => `web-${newId().slice(0, 8)}`;
 
 test("a second request for a target is refused and names the live run", async () => {
   const incidentId = await shop.fails(await shop.probe(), newItem());

@@ -1,7 +1,10 @@
 import { pino } from "pino";
 import { expect, vi } from "vitest";
 import { testProbe } from "../../agents/testing/test-probes.js";
+import { watchedFor } from "../../agents/testing/watched-for.js";
 import { type TestServer, testServer } from "../../http/testing/test-server.js";
+import { newId } from "../../kernel/ids.js";
+import { followRuns } from "../follow-runs.js";
 import { ScriptedAgent } from "./scripted-agent.js";
 
 export interface Run {
@@ -29,6 +32,9 @@ export interface Refused {
 }
 
 const RUN = "id status target automatic preview summary survivors decidedBy input startedAt finishedAt";
+
+/** A target of its own per test, so that no test sees another one's lock, breaker or history. */
+export const newItem = () => `web-${newId().slice(0, 8)}`;
 
 /** A server, an agent that obeys the test, and what a person does with remediations. */
 export class RepairShop implements AsyncDisposable {
@@ -99,6 +105,30 @@ export class RepairShop implements AsyncDisposable {
     const command = await this.agent.begins(item);
     await this.becomes(run!.id, "RUNNING");
     return { incidentId, runId: run!.id, command };
+  }
+
+  /** Begun, done, and verified by the probe. @returns the run's id */
+  async helped(probeId: string, item: string): Promise<string> {
+    const { command, runId } = await this.begun(probeId, item);
+    await this.agent.reports(command, { end: "SUCCEEDED" });
+    await this.becomes(runId, "VERIFYING");
+    await this.agent.observes(probeId, "OK", item);
+    await this.becomes(runId, "SUCCEEDED");
+    return runId;
+  }
+
+  /** One look of a replica that has heard agents for so long. */
+  follow(watchedMs = 3_600_000): Promise<number> {
+    return followRuns(this.server.app, watchedFor(watchedMs)).step();
+  }
+
+  /** So far back that what was seen of the probe last came after it. */
+  passDeadline(runId: string): Promise<unknown> {
+    return this.sql("UPDATE remediation_runs SET verify_by = now() - interval '10 minutes' WHERE id = $1", [runId]);
+  }
+
+  async remediationEvents(incidentId: string): Promise<string[]> {
+    return (await this.events(incidentId)).map(({ type }) => type).filter((type) => type.startsWith("remediation."));
   }
 
   /** Makes the probe's remediation automatic. */
