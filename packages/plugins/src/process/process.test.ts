@@ -37,6 +37,9 @@ async function sleeper(name: string, args: string[] = []): Promise<number> {
   return pid;
 }
 
+/** Of this run alone: what a run that was killed has left behind is not counted. At most 15 characters, as the kernel keeps. */
+const named = (name: string): string => `p${process.pid}-${name}`;
+
 const alive = async (config: object, context = testContext()): Promise<Outcome> =>
   (await runProbe(plugin, "alive", config, context))[0] as Outcome;
 
@@ -69,9 +72,9 @@ async function writtenBefore(pid: number): Promise<void> {
 describe("process.alive by name", () => {
   test("counts the processes of exactly that name and says what they use", async () => {
     const context = testContext();
-    const pid = await sleeper("poppo-t1", ["--password=hunter2"]);
-    await sleeper("poppo-t1x");
-    const outcome = await alive({ name: "poppo-t1" }, context);
+    const pid = await sleeper(named("t1"), ["--password=hunter2"]);
+    await sleeper(named("t1x"));
+    const outcome = await alive({ name: named("t1") }, context);
     expect(outcome).toMatchObject({ status: "OK", evidence: { pid, pids: [pid] } });
     expect(outcome.metrics).toMatchObject({
       count: [1, "1"],
@@ -82,26 +85,26 @@ describe("process.alive by name", () => {
     expect(JSON.stringify(outcome)).not.toContain("hunter2");
     // Whatever the wall clock does.
     context.now = () => 0;
-    expect((await alive({ name: "poppo-t1" }, context)).metrics).toHaveProperty("cpu");
+    expect((await alive({ name: named("t1") }, context)).metrics).toHaveProperty("cpu");
   });
 
   test("is CRIT when none or too few run, WARN when too many", async () => {
-    expect((await alive({ name: "poppo-t2" })).status).toBe("CRIT");
-    await sleeper("poppo-t2");
-    expect((await alive({ name: "poppo-t2", min: 2 })).status).toBe("CRIT");
-    await sleeper("poppo-t2", ["second"]);
-    expect((await alive({ name: "poppo-t2", min: 2 })).status).toBe("OK");
-    expect((await alive({ name: "poppo-t2", max: 1 })).status).toBe("WARN");
+    expect((await alive({ name: named("t2") })).status).toBe("CRIT");
+    await sleeper(named("t2"));
+    expect((await alive({ name: named("t2"), min: 2 })).status).toBe("CRIT");
+    await sleeper(named("t2"), ["second"]);
+    expect((await alive({ name: named("t2"), min: 2 })).status).toBe("OK");
+    expect((await alive({ name: named("t2"), max: 1 })).status).toBe("WARN");
   });
 
   test("and command line tells two of a name apart", async () => {
-    const pid = await sleeper("poppo-t3", ["/srv/shop/main.js"]);
-    await sleeper("poppo-t3", ["/srv/blog/main.js"]);
-    expect(await alive({ name: "poppo-t3", cmdline: "*shop*" })).toMatchObject({
+    const pid = await sleeper(named("t3"), ["/srv/shop/main.js"]);
+    await sleeper(named("t3"), ["/srv/blog/main.js"]);
+    expect(await alive({ name: named("t3"), cmdline: "*shop*" })).toMatchObject({
       status: "OK",
       evidence: { pids: [pid] },
     });
-    expect((await alive({ name: "poppo-t3", cmdline: "*wiki*" })).status).toBe("CRIT");
+    expect((await alive({ name: named("t3"), cmdline: "*wiki*" })).status).toBe("CRIT");
   });
 
   test("of a zombie is CRIT", async () => {
@@ -214,51 +217,51 @@ describe("process.restart", () => {
   ];
 
   test("previews the pid, the command line and the command, and touches nothing", async () => {
-    const pid = await sleeper("poppo-t7");
-    const preview = await act(plugin, "restart", { name: "poppo-t7", command: ["/bin/true", "--token=x"] }).preview();
+    const pid = await sleeper(named("t7"));
+    const preview = await act(plugin, "restart", { name: named("t7"), command: ["/bin/true", "--token=x"] }).preview();
     expect(preview).toMatchObject({ possible: true, refusals: [] });
     expect(JSON.stringify(preview)).toMatch(
-      new RegExp(`stop poppo-t7 \\(pid ${pid}\\).*TERM, KILL after 10 s.*start in its own session: /bin/true`),
+      new RegExp(`stop ${named("t7")} \\(pid ${pid}\\).*TERM, KILL after 10 s.*start in its own session: /bin/true`),
     );
     expect(await isRunning(pid)).toBe(true);
   });
 
   test("stops the old process and starts a new one in a session of its own, its output in a log", async () => {
-    const old = await sleeper("poppo-t8");
+    const old = await sleeper(named("t8"));
     await writeFile(file("pid"), `${old}`);
     const context = testContext();
     const { summary } = await act(plugin, "restart", {
       pidFile: file("pid"),
-      command: daemon("poppo-t8"),
+      command: daemon(named("t8")),
       logFile: file("log"),
     }).run(context);
     const fresh = Number(/as pid (\d+)/.exec(summary)?.[1]);
     killLater(fresh);
     expect(await isRunning(old)).toBe(false);
-    expect(context.lines.join("")).toContain(`SIGTERM to poppo-t8 (pid ${old})`);
+    expect(context.lines.join("")).toContain(`SIGTERM to ${named("t8")} (pid ${old})`);
     await vi.waitFor(async () => expect((await alive({ pidFile: file("pid") })).status).toBe("OK"));
     await vi.waitFor(async () => expect(await readFile(file("log"), "utf8")).toContain("hello"));
     expect((await readProcess(fresh))?.group).toBe(fresh);
   });
 
   test("kills what ignores TERM", async () => {
-    await symlink(process.execPath, file("poppo-t9"));
+    await symlink(process.execPath, file(named("t9")));
     const code =
       "process.on('SIGTERM', () => {}); require('fs').writeFileSync(process.argv[1], '1'); setInterval(() => {}, 1e6)";
-    const child = spawn(file("poppo-t9"), ["-e", code, file("ready")], { stdio: "ignore", detached: true });
+    const child = spawn(file(named("t9")), ["-e", code, file("ready")], { stdio: "ignore", detached: true });
     children.push(child);
     await vi.waitFor(async () => expect(await readFile(file("ready"), "utf8")).toBe("1"), 10_000);
     const context = testContext();
-    await act(plugin, "restart", { name: "poppo-t9", command: ["/bin/true"], graceMs: 200 }).run(context);
-    expect(context.lines.join("")).toContain("SIGKILL to poppo-t9");
+    await act(plugin, "restart", { name: named("t9"), command: ["/bin/true"], graceMs: 200 }).run(context);
+    expect(context.lines.join("")).toContain(`SIGKILL to ${named("t9")}`);
     expect(await isRunning(child.pid as number)).toBe(false);
   });
 
   test("gives the grace in full, whatever the wall clock does", async () => {
-    await symlink(process.execPath, file("poppo-t13"));
+    await symlink(process.execPath, file(named("t13")));
     const code =
       "process.on('SIGTERM', () => setTimeout(() => process.exit(), 300)); require('fs').writeFileSync(process.argv[1], '1'); setInterval(() => {}, 1e6)";
-    const child = spawn(file("poppo-t13"), ["-e", code, file("ready")], { stdio: "ignore", detached: true });
+    const child = spawn(file(named("t13")), ["-e", code, file("ready")], { stdio: "ignore", detached: true });
     children.push(child);
     await vi.waitFor(async () => expect(await readFile(file("ready"), "utf8")).toBe("1"), 10_000);
     const context = testContext();
@@ -267,7 +270,7 @@ describe("process.restart", () => {
       wall += 3_600_000;
       return wall;
     };
-    await act(plugin, "restart", { name: "poppo-t13", command: ["/bin/true"] }).run(context);
+    await act(plugin, "restart", { name: named("t13"), command: ["/bin/true"] }).run(context);
     expect(context.lines.join("")).not.toContain("SIGKILL");
   });
 
@@ -308,9 +311,9 @@ describe("process.restart", () => {
   });
 
   test("asks it to stop in the folder and the environment that start it", async () => {
-    const old = await sleeper("poppo-t14");
+    const old = await sleeper(named("t14"));
     const stop = ["/bin/sh", "-c", `echo "$PWD [$MINE]" > ${file("stop")}; kill ${old}`];
-    const input = { name: "poppo-t14", command: ["/bin/true"], stop, cwd: folder, env: { MINE: "yes" } };
+    const input = { name: named("t14"), command: ["/bin/true"], stop, cwd: folder, env: { MINE: "yes" } };
     await act(plugin, "restart", input).run();
     expect(await readFile(file("stop"), "utf8")).toBe(`${folder} [yes]\n`);
   });
@@ -327,7 +330,7 @@ describe("process.restart", () => {
   });
 
   test("refuses a pid file that is a symbolic link before it stops anything", async () => {
-    const pid = await sleeper("poppo-t13");
+    const pid = await sleeper(named("t13"));
     await writeFile(file("elsewhere"), `${pid}`);
     await symlink(file("elsewhere"), file("pid"));
     const restart = act(plugin, "restart", { pidFile: file("pid"), writePidFile: true, command: ["/bin/true"] });
