@@ -12,26 +12,33 @@ const { Receiver }: { Receiver: new (options: { isServer: boolean }) => Writable
 /** The lengths at which the header of a frame changes its form, and some on either side. */
 const LENGTHS = [60, 124, 125, 126, 127, 128, 65_534, 65_535, 65_536, 70_000];
 
+const OTHERS = Array.from({ length: 8 }, (_, i) => `other ${i}`);
+
 test.each(LENGTHS)(
-  "a frame of %i bytes is read by any WebSocket client, for operations with ids of any length",
+  "a frame of %i bytes is read by any WebSocket client, for operations with ids of any length and number",
   async (bytes) => {
     for (const id of ["1", "a".repeat(17), 'ü"']) {
-      const tail = tailOf(id);
-      const empty = new NextMessage('""').startOf(tail.length).length - 2 + tail.length;
-      const text = "x".repeat(Math.max(0, bytes - empty));
-      const message = new NextMessage(JSON.stringify(text));
-      const receiver = new Receiver({ isServer: false });
-      const received = once(receiver, "message");
-      receiver.write(message.startOf(tail.length));
-      receiver.write(tail);
-      const [data] = await received;
-      expect(JSON.parse(String(data))).toEqual({ type: "next", id, payload: text });
+      const around = JSON.stringify({ type: "next", payload: "", id });
+      const text = "x".repeat(Math.max(0, bytes - Buffer.byteLength(around)));
+      for (const others of [[], OTHERS]) {
+        const message = new NextMessage(JSON.stringify(text));
+        for (const other of others) message.frameFor(tailOf(other));
+        const receiver = new Receiver({ isServer: false });
+        const received = once(receiver, "message");
+        for (const piece of message.frameFor(tailOf(id))) receiver.write(piece);
+        const [data] = await received;
+        expect(data).toHaveLength(Math.max(bytes, Buffer.byteLength(around)));
+        expect(JSON.parse(String(data))).toEqual({ type: "next", id, payload: text });
+      }
     }
   },
 );
 
-test("those whose ids have one length share the bytes", () => {
+test("those with one id share a frame; beyond a few ids they share all but the id", () => {
   const message = new NextMessage("{}");
-  expect(message.startOf(20)).toBe(message.startOf(20));
-  expect(message.startOf(21)).not.toBe(message.startOf(20));
+  expect(message.frameFor(tailOf("1"))).toBe(message.frameFor(tailOf("1")));
+  for (const other of OTHERS) message.frameFor(tailOf(other));
+  const [[start, end], [sameStart, otherEnd]] = [message.frameFor(tailOf("20")), message.frameFor(tailOf("21"))];
+  expect(start).toBe(sameStart);
+  expect(end).not.toEqual(otherEnd);
 });

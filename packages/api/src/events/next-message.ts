@@ -1,13 +1,18 @@
 /** FIN and opcode "text": RFC 6455, section 5.2. */
 const TEXT = 0x81;
 
+/** Ids for which whole frames are kept. Clients that count their operations use the same few. */
+const WHOLE_FRAMES = 8;
+
 /**
  * A `next` message of graphql-transport-ws, serialised and framed once for everybody who gets it. Only the id of the
- * operation differs, so it stands at the end: a socket is given the shared bytes and its own few. A text per socket
- * with a callback took 25 µs of processor time per message, this takes 15 to 18; what waits for slow readers is held once.
+ * operation differs: it stands at the end, and those with the same one are given the same bytes. Those whose ids are like
+ * no other's share all but these. A text per socket with a callback took 25 µs of processor time per message, two pieces
+ * take 15 to 18; what waits for slow readers is held once.
  */
 export class NextMessage {
   private readonly body: Buffer;
+  private readonly wholes = new Map<string, readonly Buffer[]>();
   private readonly starts = new Map<number, Buffer>();
 
   /** @param payload an execution result as JSON */
@@ -19,8 +24,17 @@ export class NextMessage {
     return this.body.length;
   }
 
-  /** What every frame begins with that ends in a tail of that many bytes. */
-  startOf(tailBytes: number): Buffer {
+  /** The frame for one operation, in one or two pieces. */
+  frameFor({ id, bytes }: Tail): readonly Buffer[] {
+    const known = this.wholes.get(id);
+    if (known) return known;
+    if (this.wholes.size === WHOLE_FRAMES) return [this.startOf(bytes.length), bytes];
+    const whole = [Buffer.concat([frameHeader(this.body.length + bytes.length), this.body, bytes])];
+    this.wholes.set(id, whole);
+    return whole;
+  }
+
+  private startOf(tailBytes: number): Buffer {
     const known = this.starts.get(tailBytes);
     if (known) return known;
     const start = Buffer.concat([frameHeader(this.body.length + tailBytes), this.body]);
@@ -30,7 +44,12 @@ export class NextMessage {
 }
 
 /** How the messages of one operation end. */
-export const tailOf = (operationId: string): Buffer => Buffer.from(`,"id":${JSON.stringify(operationId)}}`);
+export interface Tail {
+  id: string;
+  bytes: Buffer;
+}
+
+export const tailOf = (id: string): Tail => ({ id, bytes: Buffer.from(`,"id":${JSON.stringify(id)}}`) });
 
 /** The header of an unmasked frame that holds a whole text message. */
 function frameHeader(bytes: number): Buffer {

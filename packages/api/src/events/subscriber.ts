@@ -1,6 +1,6 @@
 import { GraphQLError } from "graphql";
 import type { AppError } from "../kernel/app-error.js";
-import { type NextMessage, tailOf } from "./next-message.js";
+import { type NextMessage, type Tail, tailOf } from "./next-message.js";
 
 /** What the fan-out needs of a socket; it never sees a socket library. */
 export interface EventSocket {
@@ -8,8 +8,8 @@ export interface EventSocket {
   readonly bufferedAmount: number;
   /** More is on its way than the system takes at once; `onDrain` tells when it is gone. */
   readonly isCongested: boolean;
-  /** Writes one whole WebSocket frame in two parts. A closed socket swallows it. */
-  writeFrame(start: Buffer, tail: Buffer): void;
+  /** Writes one whole WebSocket frame, which is given in pieces. A closed socket swallows it. */
+  writeFrame(pieces: readonly Buffer[]): void;
   /** Calls back once, when what was written has left this process, or the socket is closed. */
   onDrain(listener: () => void): void;
   /** Ends the connection without ceremony: the peer does not read. */
@@ -38,7 +38,7 @@ export class Subscriber implements AsyncGenerator<never, void, void> {
   });
   /** Resolves when the subscription is over, for whatever reason. */
   readonly ended: Promise<void> = this.result.catch(() => {});
-  private readonly tail: Buffer;
+  private readonly tail: Tail;
 
   constructor(
     private readonly socket: EventSocket,
@@ -61,7 +61,7 @@ export class Subscriber implements AsyncGenerator<never, void, void> {
   send(message: NextMessage): void {
     if (!this.live) return;
     this.pending++;
-    this.socket.writeFrame(message.startOf(this.tail.length), this.tail);
+    this.socket.writeFrame(message.frameFor(this.tail));
   }
 
   /** Resolves when it is drained, or over. */

@@ -17,11 +17,10 @@ export function eventSocket(socket: WebSocket, stream: Duplex): EventSocket {
     get isCongested() {
       return stream.writableNeedDrain;
     },
-    writeFrame(start, tail) {
+    writeFrame(pieces) {
       if (socket.readyState !== socket.OPEN) return;
       stream.cork();
-      stream.write(start);
-      stream.write(tail);
+      for (const piece of pieces) stream.write(piece);
       stream.uncork();
     },
     onDrain: (listener) => void stream.once("drain", listener),

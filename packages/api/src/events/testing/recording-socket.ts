@@ -16,8 +16,8 @@ export class RecordingSocket implements EventSocket {
     return this.bufferedAmount > 0;
   }
 
-  writeFrame(start: Buffer, tail: Buffer): void {
-    const frame = Buffer.concat([start, tail]);
+  writeFrame(pieces: readonly Buffer[]): void {
+    const frame = Buffer.concat(pieces);
     const headerBytes = frame[1]! < 126 ? 2 : frame[1] === 126 ? 4 : 10;
     this.pages.push(JSON.parse(frame.subarray(headerBytes).toString()).payload);
     this.bufferedAmount += frame.length;
