@@ -7,6 +7,8 @@ import { hintBatch, payloads } from "./hint-batch.js";
 const CHANNEL = "poppo_hints";
 /** PostgreSQL refuses a NOTIFY payload of 8,000 bytes and more. */
 const MAX_PAYLOAD = 7900;
+/** From one NOTIFY to the next: what is told meanwhile shares it. Each is a commit and wakes every replica. */
+const PAUSE_MS = 10;
 
 export interface RemoteHints extends Hints {
   stop(): Promise<void>;
@@ -27,7 +29,8 @@ export function postgresHints(
   const batch = hintBatch(
     async (topics) => {
       for (const payload of payloads(topics, MAX_PAYLOAD, self))
-        await database.pool.query("SELECT pg_notify($1, $2)", [CHANNEL, payload]);
+        await database.pool.query({ ...NOTIFY, values: [CHANNEL, payload] });
+      await clock.sleep(PAUSE_MS, stopping.signal);
     },
     (error) => log.debug({ err: error }, "a hint was lost; the polls make up for it"),
   );
@@ -50,6 +53,8 @@ export function postgresHints(
     },
   };
 }
+
+const NOTIFY = { name: "hint", text: "SELECT pg_notify($1, $2)" };
 
 async function listen(
   url: string,

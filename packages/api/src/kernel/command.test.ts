@@ -40,7 +40,7 @@ test("a rollback leaves no hole, changes nothing and tells nobody", async () => 
   expect(heard).toEqual([]);
   await act(app.as("ADMIN"), async ({ emit }) => emit(note("after")));
   stop();
-  expect(heard).toEqual(["events"]);
+  expect(heard).toEqual(["events", "test.noted"]);
   const { rows } = await app.database.pool.query("SELECT FROM services");
   expect(rows).toEqual([]);
   expect((await log()).at(-1)).toMatchObject({ seq: String(before + 1), summary: "after" });

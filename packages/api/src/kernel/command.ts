@@ -61,6 +61,7 @@ async function runIn<Output>(tx: Transaction, scope: Scope, run: (act: Act) => P
   });
   if (emitted.length === 0) return { output, topics, thens };
   topics.add("events");
+  for (const { type } of emitted) topics.add(type);
   // Last, and together with COMMIT: the row it locks is everybody's, and held for no round trip.
   return { output, topics, thens, log: append(tx, scope.principal.name, emitted) };
 }

@@ -1,7 +1,7 @@
 /**
  * "Something changed, look": a topic, never data. A hint may be lost, doubled or late; whoever listens also polls.
- * Topics: `events`, `states` (of probes), `agents`, `probes`, `agent:<id>`, `commands`, `previews`, `output:<id>` (of a
- * command or a run), `access`.
+ * Topics: `events` and the type of each, `states` (of probes), `agents`, `probes`, `agent:<id>`, `commands`, `previews`,
+ * `output:<id>` (of a command or a run), `access`.
  */
 export interface Hints {
   publish(topic: string): void;

@@ -36,7 +36,11 @@ export function proposeRuns(app: App): Module {
     name: "propose automatic remediations",
     batch: BATCH,
     everyMs: 1000,
-    wakeOn: (topic) => topic === "events" || topic === "states",
+    wakeOn: (topic) =>
+      topic === "states" ||
+      topic === "incident.reopened" ||
+      topic === "processing.resumed" ||
+      topic.startsWith("remediation."),
     async step() {
       const candidates = await findCandidates(app, after);
       after = candidates.length === BATCH ? positionOf(candidates.at(-1)!) : null;

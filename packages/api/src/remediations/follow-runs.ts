@@ -10,6 +10,7 @@ import { runViewReader } from "./run-views.js";
 const BATCH = 1000;
 /** A lease is written again only when it has grown by this much. */
 const RENEWAL_MS = 10_000;
+const TOPICS = ["commands", "states", "incident.resolved", "incident.merged"];
 
 type ReadViews = ReturnType<typeof runViewReader>;
 
@@ -23,7 +24,7 @@ export function followRuns(app: App, watch: Watch): Module {
     name: "follow remediation runs",
     batch: BATCH,
     everyMs: 1000,
-    wakeOn: (topic) => topic === "commands" || topic === "states" || topic === "events",
+    wakeOn: (topic) => TOPICS.includes(topic),
     step: () => followUntilAllWait(app, watch, read),
   };
 }
