@@ -10,6 +10,8 @@ export function phaseOf(probeId: string): number {
 }
 
 const FIRST_RUN_WITHIN_MS = 1000;
+/** Probes start at whole seconds of the agent's clock, or at a tenth of their interval: what is due together is reported together. */
+const slotOf = (intervalMs: number): number => Math.min(1000, intervalMs / 10);
 
 /** A new assignment shows data within a second; still spread, so that twenty probes do not start as one. */
 export const firstRunAt = ({ probeId, intervalMs }: Schedule, now: number): number =>
@@ -23,7 +25,8 @@ export const firstRunAt = ({ probeId, intervalMs }: Schedule, now: number): numb
 export function nextRunAt(schedule: Schedule, attempts: number, now: number): number {
   if (attempts > 0 && attempts < schedule.maxAttempts) return now + schedule.retryIntervalMs;
   const { intervalMs, probeId } = schedule;
-  const phase = phaseOf(probeId) * intervalMs;
+  const slot = slotOf(intervalMs);
+  const phase = Math.floor((phaseOf(probeId) * intervalMs) / slot) * slot;
   return Math.ceil((now - phase + 1) / intervalMs) * intervalMs + phase;
 }
 

@@ -171,6 +171,21 @@ describe("the spool", () => {
     expect([...drain(open(folder.path), 16).rows.keys()]).toEqual([16, 17, 18]);
   });
 
+  test("spends nothing on its mark while the server has everything", async () => {
+    using folder = temporaryFolder();
+    const clock = manualClock();
+    const spool = open(folder.path, { clock });
+    const marks = () => readdirSync(epochDir(folder.path)).filter((name) => !name.endsWith(".seg"));
+    fill(spool, 3);
+    spool.ack(3);
+    await clock.advance(1000);
+    expect(marks()).toEqual([]);
+    fill(spool, 1);
+    await clock.advance(1000);
+    expect(marks()).toHaveLength(1);
+    expect([...drain(open(folder.path)).rows]).toEqual([[4, "r4"]]);
+  });
+
   test("starts a new epoch when nothing readable is left", () => {
     using folder = temporaryFolder();
     const first = open(folder.path);

@@ -30,7 +30,7 @@ const SYNC_EVERY_MS = 1000;
  * disk and a damaged record are one thing to the reader.
  *
  * Promise: appended results are written at the end of the tick, all in one write; `kill -9` after that loses nothing,
- * power loss at most the last second. When the disk takes no more they wait in memory, the oldest is dropped first.
+ * power loss at most the last second of what the server does not have. When the disk takes no more they wait in memory, the oldest is dropped first.
  */
 export class Spool {
   /** Called when there is something new to read. */
@@ -275,6 +275,8 @@ export class Spool {
       this.#cancelSync = undefined;
       if (this.#waiting.length > 0) this.flush();
       this.#unsynced = false;
+      // What the server has needs no disk of ours: when we come back, its word counts.
+      if (this.#acked >= this.#head) return;
       this.#active()?.sync(() => {});
       this.#saveMark();
       this.#syncSoon();

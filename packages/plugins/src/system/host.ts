@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { access, readFile, statfs } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 
@@ -32,12 +32,9 @@ export function hostAt(root = "/", platform: NodeJS.Platform = process.platform)
   return {
     platform,
     scope: inContainer ? " (whole host; the agent runs in a container)" : "",
-    read: (path) => readFile(join(root, path), "utf8"),
-    exists: (path) =>
-      access(join(root, path)).then(
-        () => true,
-        () => false,
-      ),
+    // The kernel answers these out of memory; by way of the thread pool each would cost five times as much.
+    read: async (path) => readFileSync(join(root, path), "utf8"),
+    exists: async (path) => existsSync(join(root, path)),
     statfs: (path) => statfs(join(root, path)),
     cpus,
     loadavg,
