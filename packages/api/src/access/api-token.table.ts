@@ -18,3 +18,5 @@ export const apiTokens = pgTable(
   },
   (t) => [uniqueIndex("api_tokens_hash").on(t.hash)],
 );
+
+export type ApiTokenRow = typeof apiTokens.$inferSelect;

@@ -1,10 +1,10 @@
-import { and, eq, gt, inArray, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
+import { and, inArray, isNotNull, lte, or, sql } from "drizzle-orm";
 import { type Authenticator, bearerToken } from "../http/authenticate.js";
 import type { App } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { hashToken } from "../kernel/ids.js";
 import type { Principal } from "../kernel/permissions.js";
-import { apiTokens } from "./api-token.table.js";
+import { type ApiTokenRow, apiTokens } from "./api-token.table.js";
 
 /** How long a token's answer is believed without asking the database; a revocation is heard of within that time. */
 const TRUST_MS = 1000;
@@ -35,21 +35,21 @@ export function tokenAuthenticator(app: App): Authenticator {
   };
 }
 
-async function lookUp(app: App, hash: string): Promise<Principal> {
-  const { db } = app.database;
-  const usable = and(isNull(apiTokens.revokedAt), or(isNull(apiTokens.expiresAt), gt(apiTokens.expiresAt, sql`now()`)));
-  const [token] = await db
-    .select()
-    .from(apiTokens)
-    .where(and(eq(apiTokens.hash, hash), usable));
-  if (!token) throw new AppError("UNAUTHENTICATED", "The token is unknown, expired or revoked.");
-  // Written at most once a minute: a busy token must not make a row version per request.
-  const stale = or(isNull(apiTokens.lastUsedAt), lte(apiTokens.lastUsedAt, sql`now() - interval '1 minute'`));
-  await db
-    .update(apiTokens)
-    .set({ lastUsedAt: sql`now()` })
-    .where(and(eq(apiTokens.id, token.id), stale));
-  return { kind: "token", id: token.id, name: token.name, role: token.role };
+/** Its use is written at most once a minute: a busy token must not make a row version per request. */
+const LOOK_UP = {
+  name: "api_token",
+  text: `WITH token AS (
+      SELECT id, name, role FROM api_tokens WHERE hash = $1 AND revoked_at IS NULL AND coalesce(expires_at > now(), true)),
+    used AS (
+      UPDATE api_tokens t SET last_used_at = now() FROM token
+      WHERE t.id = token.id AND coalesce(t.last_used_at <= now() - interval '1 minute', true))
+    SELECT * FROM token`,
+};
+
+async function lookUp({ database }: App, hash: string): Promise<Principal> {
+  const { rows } = await database.pool.query<Pick<ApiTokenRow, "id" | "name" | "role">>({ ...LOOK_UP, values: [hash] });
+  if (!rows[0]) throw new AppError("UNAUTHENTICATED", "The token is unknown, expired or revoked.");
+  return { kind: "token", ...rows[0] };
 }
 
 /** Which of these tokens must not be used any more: for connections that outlive their token. */

@@ -1,11 +1,9 @@
 import { CLOSE } from "@poppo-ops/plugins/wire";
-import { inArray } from "drizzle-orm";
 import type { Module } from "../engine/engine.js";
 import type { Connection } from "../graphql/context.js";
 import type { Authenticator } from "../http/authenticate.js";
 import type { Connections } from "../http/connections.js";
 import type { App } from "../kernel/app.js";
-import { agents } from "./agent.table.js";
 import { agentsDown } from "./agents-down.js";
 import { agentAuthenticator, isAgent } from "./authenticate-agent.js";
 import { Ingest } from "./ingest.js";
@@ -103,14 +101,12 @@ export function openAgents(app: App, connections: Connections, options: Partial<
   return room;
 }
 
-async function closeRevoked(app: App, connections: Connections): Promise<number> {
+const REVOKED = { name: "revoked_agents", text: "SELECT id FROM agents WHERE id = ANY($1) AND revoked_at IS NOT NULL" };
+
+async function closeRevoked({ database }: App, connections: Connections): Promise<number> {
   const ids = new Set([...connections].flatMap(({ principal }) => (isAgent(principal) ? [principal.id] : [])));
   if (ids.size === 0) return 0;
-  const rows = await app.database.db
-    .select({ id: agents.id, revokedAt: agents.revokedAt })
-    .from(agents)
-    .where(inArray(agents.id, [...ids]));
-  const revoked = rows.filter((row) => row.revokedAt).map((row) => row.id);
-  connections.close(new Set(revoked), CLOSE.REVOKED, "the agent was revoked");
-  return revoked.length;
+  const { rows } = await database.pool.query<{ id: string }>({ ...REVOKED, values: [[...ids]] });
+  connections.close(new Set(rows.map(({ id }) => id)), CLOSE.REVOKED, "the agent was revoked");
+  return rows.length;
 }

@@ -73,17 +73,20 @@ export async function endSessions({ client, emit }: Act, keys: SessionKey[]): Pr
     emit({ type: "agent.disconnected", summary: `Agent "${name}" disconnected`, payload: { agentId: id } });
 }
 
-export type SessionVerdict = "CURRENT" | "SUPERSEDED" | "REVOKED";
+/** Why a session is over. */
+export type SessionVerdict = "SUPERSEDED" | "REVOKED";
 
-/** Which of these sessions are still their agent's newest. */
-export async function checkSessions(client: pg.Pool, keys: SessionKey[]): Promise<Map<string, SessionVerdict>> {
-  const { rows } = await client.query<{ id: string; verdict: SessionVerdict }>(
-    `SELECT a.id, CASE WHEN a.revoked_at IS NOT NULL THEN 'REVOKED'
-       WHEN s.session_id IS NOT DISTINCT FROM g.session_id THEN 'CURRENT' ELSE 'SUPERSEDED' END AS verdict
-     FROM unnest($1::uuid[], $2::uuid[]) g(agent_id, session_id)
-     JOIN agent_sessions s ON s.agent_id = g.agent_id JOIN agents a ON a.id = g.agent_id`,
-    ids(keys),
-  );
+const OVER = {
+  name: "sessions_that_are_over",
+  text: `SELECT g.agent_id AS id, CASE WHEN a.revoked_at IS NULL AND a.id IS NOT NULL THEN 'SUPERSEDED' ELSE 'REVOKED' END AS verdict
+    FROM unnest($1::uuid[], $2::uuid[]) g(agent_id, session_id)
+    LEFT JOIN agent_sessions s ON s.agent_id = g.agent_id LEFT JOIN agents a ON a.id = g.agent_id
+    WHERE a.id IS NULL OR a.revoked_at IS NOT NULL OR s.session_id IS DISTINCT FROM g.session_id`,
+};
+
+/** Which of these sessions are not their agent's newest any more. */
+export async function overSessions(client: pg.Pool, keys: SessionKey[]): Promise<Map<string, SessionVerdict>> {
+  const { rows } = await client.query<{ id: string; verdict: SessionVerdict }>({ ...OVER, values: ids(keys) });
   return new Map(rows.map((row) => [row.id, row.verdict]));
 }
 

@@ -10,9 +10,9 @@ import type { ProbeCatalogue } from "./probe-catalogue.js";
 import {
   type BegunSession,
   beginSessions,
-  checkSessions,
   endSessions,
   openCommands,
+  overSessions,
   type SessionKey,
   type SessionVerdict,
 } from "./session.store.js";
@@ -102,13 +102,10 @@ export class Sessions {
   private async lookAfter(sessions: AgentSession[]): Promise<void> {
     const { pool } = this.app.database;
     const agentIds = sessions.map((session) => session.agentId);
-    const [verdicts, commands] = await Promise.all([
-      checkSessions(pool, sessions.map(keyOf)),
-      openCommands(pool, agentIds),
-    ]);
+    const [over, commands] = await Promise.all([overSessions(pool, sessions.map(keyOf)), openCommands(pool, agentIds)]);
     for (const session of sessions) {
-      const verdict = verdicts.get(session.agentId) ?? "REVOKED";
-      if (verdict === "CURRENT") session.offer(commands.get(session.agentId) ?? []);
+      const verdict = over.get(session.agentId);
+      if (!verdict) session.offer(commands.get(session.agentId) ?? []);
       else if (!session.ended) this.close(session, verdict);
     }
   }
@@ -162,7 +159,7 @@ export class Sessions {
     return new AppError("SUPERSEDED", `This session was superseded: ${SUPERSEDED}.`);
   }
 
-  private close(session: AgentSession, verdict: Exclude<SessionVerdict, "CURRENT">): void {
+  private close(session: AgentSession, verdict: SessionVerdict): void {
     session.end();
     if (verdict === "REVOKED") session.connection.close(CLOSE.REVOKED, "the agent was revoked");
     else {

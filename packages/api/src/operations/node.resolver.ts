@@ -1,6 +1,6 @@
 import { getTableName, inArray, sql, type Table } from "drizzle-orm";
 import { Arg, Ctx, ID, Query, Resolver } from "type-graphql";
-import { apiTokens } from "../access/api-token.table.js";
+import { type ApiTokenRow, apiTokens } from "../access/api-token.table.js";
 import { agentById } from "../agents/agent.query.js";
 import { agents } from "../agents/agent.table.js";
 import { probeById } from "../agents/probe.query.js";
@@ -25,7 +25,7 @@ interface NodeType {
   permission?: Permission;
 }
 
-const apiTokenById: LoaderDefinition<string, typeof apiTokens.$inferSelect> = async (db, ids) =>
+const apiTokenById: LoaderDefinition<string, ApiTokenRow> = async (db, ids) =>
   inOrder(
     ids,
     await db
