@@ -27,6 +27,30 @@ test("a full batch is followed by the next at once, a smaller one by the pause",
   await engine.stop();
 });
 
+test("the sweeps of all modules are spread over their interval, also after a hint that woke them together", async () => {
+  const steps: [module: number, at: number][] = [];
+  const modules = [0, 1, 2, 3].map((i) => ({
+    wakeOn: () => true,
+    step: async () => {
+      steps.push([i, clock.monotonic()]);
+      return 0;
+    },
+  }));
+  const { engine, clock, hints } = engineOf(...modules);
+  await clock.advance(2300);
+  hints.publish("events");
+  await clock.advance(10);
+  steps.splice(0);
+  await clock.advance(1000);
+  expect(steps).toEqual([
+    [2, 2500],
+    [3, 2750],
+    [0, 3000],
+    [1, 3250],
+  ]);
+  await engine.stop();
+});
+
 test("a hint wakes a module as soon as it has settled, also one that came while it worked", async () => {
   let steps = 0;
   let finish = () => {};

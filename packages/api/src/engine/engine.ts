@@ -6,7 +6,7 @@ export interface Module {
   name: string;
   /** A step that did this much is run again at once: there may be more. */
   batch: number;
-  /** Milliseconds between sweeps when nothing wakes it. */
+  /** Milliseconds from one sweep to the next, whatever wakes it in between. */
   everyMs: number;
   /** Hint topics (or their beginnings) that wake it at once. */
   wakeOn?: (topic: string) => boolean;
@@ -32,7 +32,8 @@ export class Engine {
   start(modules: Module[]): void {
     // When the database is away every module waits for the same signal; Node takes more than ten for a leak.
     setMaxListeners(0, this.stopping.signal);
-    for (const module of modules) this.running.push(this.run(module, this.stopping.signal));
+    for (const [i, module] of modules.entries())
+      this.running.push(this.run(module, (i / modules.length) * module.everyMs, this.stopping.signal));
   }
 
   /** Resolves after the steps under way. */
@@ -42,11 +43,13 @@ export class Engine {
     await Promise.all(this.running);
   }
 
-  private async run(module: Module, signal: AbortSignal): Promise<void> {
+  /** @param offsetMs where its sweeps stand in its interval: those of all modules at once would keep others waiting */
+  private async run(module: Module, offsetMs: number, signal: AbortSignal): Promise<void> {
     const alarm = new Alarm();
     if (module.wakeOn) this.stopHints.push(this.app.hints.subscribe((topic) => module.wakeOn!(topic) && alarm.ring()));
     let failures = 0;
     const { clock } = this.app;
+    const untilSweep = () => module.everyMs - ((clock.monotonic() + module.everyMs - offsetMs) % module.everyMs);
     while (!signal.aborted) {
       const began = clock.monotonic();
       try {
@@ -56,14 +59,13 @@ export class Engine {
         failures++;
         this.app.log.warn({ err: error, module: module.name, failures }, "an engine module failed; trying again");
       }
-      const pause = module.everyMs * Math.min(2 ** failures, 32);
       if (failures > 0) {
         // Hints come many times a second; one that fails must not try again with each of them.
-        await clock.sleep(pause, signal);
+        await clock.sleep(module.everyMs * Math.min(2 ** failures, 32), signal);
       } else {
         const ended = clock.monotonic();
         const restUntil = ended + Math.min((ended - began) * REST, module.everyMs);
-        await alarm.rungOr((ring) => clock.sleep(pause, AbortSignal.any([signal, ring])));
+        await alarm.rungOr((ring) => clock.sleep(untilSweep(), AbortSignal.any([signal, ring])));
         // What one commit says in several topics is one look, and subscribers hear of it first.
         if (alarm.rang) await clock.sleep(Math.max(SETTLE_MS, restUntil - clock.monotonic()), signal);
       }
