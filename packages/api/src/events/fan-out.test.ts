@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../kernel/clock.js";
 import { manualClock } from "../kernel/testing/manual-clock.js";
 import { type TestApp, testApp } from "../kernel/testing/test-app.js";
 import { decodeCursor, encodeCursor } from "./cursor.js";
@@ -45,6 +46,26 @@ describe("one execution for all", () => {
     // 15 pages of 200, and one beginning per cursor.
     expect(t.rendered.length).toBeLessThan(15 + 60 + 2);
   });
+});
+
+test("writing to many, in one group or in many, lets everybody else in every few milliseconds", async () => {
+  let now = 0;
+  // A message takes a millisecond to write.
+  await using t = await testFanOut(app, { ...systemClock, monotonic: () => now });
+  const keys = [...range(1, 20).map(() => "all"), ...range(1, 20).map((i) => `query ${i}`)];
+  const readers = await Promise.all(keys.map((key) => t.join(t.query(key))));
+  const inTurns: number[] = [];
+  let isCounting = false;
+  for (const { socket } of readers)
+    socket.onPage = () => {
+      now++;
+      if (!isCounting) setImmediate(() => (isCounting = false));
+      isCounting = isCounting || inTurns.push(0) > 0;
+      inTurns[inTurns.length - 1]!++;
+    };
+  await append(app, 1);
+  await everybodyHas(readers, [1]);
+  expect(Math.max(...inTurns)).toBeLessThanOrEqual(5);
 });
 
 describe("slow readers", () => {

@@ -10,8 +10,8 @@ import { gapReason } from "./read-events.js";
 import { ReaderGroup, type Rendered, type SharedQuery } from "./reader-group.js";
 import type { Subscriber } from "./subscriber.js";
 
-/** Sockets written in one turn of the event loop: about 5 ms of work. */
-const SLICE = 250;
+/** For how long sockets are written in one turn of the event loop, all groups together. */
+const SLICE_MS = 5;
 const HEARTBEAT_MS = 20_000;
 /** In a catch-up: how long the quick wait for the slow before they part. */
 const STRAGGLE_MS = 250;
@@ -36,6 +36,8 @@ export class FanOut {
   private readonly stopping = new AbortController();
   private stopListening = () => {};
   private heart: Promise<void> | null = null;
+  /** When writing began in this turn. */
+  private turnBegan: number | null = null;
 
   constructor(
     private readonly app: App,
@@ -185,11 +187,24 @@ export class FanOut {
     group.sentAt = this.app.clock.monotonic();
     let written = 0;
     for (const member of group.members) {
+      while (this.turnIsOver()) await turn();
       if (member.isOverflowing) this.cutOff(member, group.position);
       else member.send(message);
-      if (++written % SLICE === 0) await turn();
+      written++;
     }
     countPages(this.app.metrics, written, message);
+  }
+
+  /** Whether the others have to be let in before more is written. */
+  private turnIsOver(): boolean {
+    const now = this.app.clock.monotonic();
+    if (this.turnBegan === null) {
+      this.turnBegan = now;
+      setImmediate(() => {
+        this.turnBegan = null;
+      });
+    }
+    return now - this.turnBegan >= SLICE_MS;
   }
 
   private cutOff(member: Subscriber, position: Position): void {
