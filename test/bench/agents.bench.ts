@@ -31,7 +31,7 @@ export async function agents(server: ServerProcess, quick: boolean): Promise<Row
       value: round(after.rssMiB),
       unit: "MiB",
       limit: round(empty.rssMiB),
-      note: `resident memory of the server with ${AGENTS} agent sessions, connected at ${perSecond}/s, enrolled by SQL; limit: the server without them; budget 600 MiB`,
+      note: `resident memory of the server with ${AGENTS} agent sessions, connected at ${perSecond}/s (a replica by itself takes up 500 a second), enrolled by SQL; limit: the server without them; budget 600 MiB`,
     },
     {
       id: "agents.10k.cpu",

@@ -47,7 +47,7 @@ async function row(server: ServerProcess, shape: Shape): Promise<Row> {
     unit: "alerts/s",
     limit: round(limit, 0),
     peers: [peerOf("Alertmanager, in memory", alertmanager, (perSecond) => round(perSecond, 0))],
-    note: `${alerts} alerts that fire and are resolved, ${requests} on ${connections} connections, each an incident; limit: as many rows inserted and updated by unnest, a commit per request`,
+    note: `${alerts} alerts that fire and are resolved, ${requests} on ${connections} connections, each an incident; limit: as many rows inserted and updated by unnest in a table with no index but its key, a commit per request`,
   };
 }
 

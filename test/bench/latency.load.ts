@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, IncidentSnapshotDocument } from "@poppo-ops/client";
 import WebSocket from "ws";
 import { SimulatedAgent } from "../harness/simulated-agent.js";
@@ -13,6 +14,8 @@ export interface LatencyInput {
   probeId: string;
   agents: number;
   samples: number;
+  /** From one event to the next failure: what the server does after one is not part of the next. */
+  pauseMs: number;
 }
 
 export interface LatencyOutput {
@@ -22,7 +25,7 @@ export interface LatencyOutput {
   limitP99: number;
 }
 
-load<LatencyInput, LatencyOutput>(async ({ url, token, databaseUrl, probeId, agents: count, samples }) => {
+load<LatencyInput, LatencyOutput>(async ({ url, token, databaseUrl, probeId, agents: count, samples, pauseMs }) => {
   const client = createClient({ url, token });
   const agents = await SimulatedAgent.enrolMany(databaseUrl, url, count, `idle-${process.pid}`);
   await Promise.all(agents.map((agent) => agent.connect()));
@@ -33,6 +36,7 @@ load<LatencyInput, LatencyOutput>(async ({ url, token, databaseUrl, probeId, age
   const times: number[] = [];
   // Each time another thing fails, for the first time.
   for (let i = -10; i < samples; i++) {
+    await sleep(pauseMs);
     const started = performance.now();
     agents[0]!.report([
       {

@@ -42,7 +42,7 @@ export async function resume({ databaseUrl }: ServerProcess): Promise<Row[]> {
       value: round(ours.seconds, 2),
       unit: "s",
       limit: round(limit.seconds, 2),
-      note: `until ${SUBSCRIBERS} subscribers, back in one moment after a restart, have their ${EVENTS} missed events and are live; limit: bare ws that sends as many bytes`,
+      note: `until ${SUBSCRIBERS} subscribers, back in one moment after a restart, have their ${EVENTS} missed events and are live, without the limit of 500 new connections a second that a replica has by itself; limit: bare ws that sends as many bytes`,
     },
     {
       id: "resume.block",

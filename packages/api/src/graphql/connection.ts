@@ -14,7 +14,7 @@ export class PageInfo {
 }
 
 export interface Connection<Node> {
-  edges: { cursor: string; node: Node }[];
+  readonly edges: { cursor: string; node: Node }[];
   nodes: Node[];
   pageInfo: PageInfo;
   /** Counted once, and only when asked for. */
@@ -76,16 +76,18 @@ export async function paginate<Row extends Record<string, unknown>>(options: {
   const directions = orderBy.map(({ column, descending }) => (descending ? desc(column) : asc(column)));
   const rows = await options.select(and(where, beyond), directions, first + 1);
   const nodes = rows.slice(0, first);
-  const edges = nodes.map((node) => ({ cursor: encodeCursor(orderBy.map(({ key }) => node[key])), node }));
+  const cursorOf = (node: Row | undefined) => node && encodeCursor(orderBy.map(({ key }) => node[key]));
   let count: Promise<number> | undefined;
   return {
-    edges,
+    get edges() {
+      return nodes.map((node) => ({ cursor: cursorOf(node)!, node }));
+    },
     nodes,
     pageInfo: {
       hasNextPage: rows.length > first,
       hasPreviousPage: Boolean(paging.after),
-      startCursor: edges[0]?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
+      startCursor: cursorOf(nodes[0]) ?? null,
+      endCursor: cursorOf(nodes.at(-1)) ?? null,
     },
     get totalCount() {
       count ??= options.count(where);
