@@ -1,14 +1,16 @@
 import { and, eq, inArray, lte, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { z } from "zod";
-import { type Db, violatedConstraint } from "../db/database.js";
+import { rowOf } from "../db/columns.js";
+import { type Db, type Statement, violatedConstraint } from "../db/database.js";
 import { MAX_PAGE } from "../graphql/max-page.js";
+import type { Scope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
 import { duration } from "../kernel/durations.js";
 import { uuid } from "../kernel/uuid.js";
 import { CATEGORIES, SEVERITIES } from "../kernel/vocabulary.js";
-import { allowedFrom, type IncidentAction, TRANSITIONS } from "./incident.state.js";
+import { allowedFrom, type IncidentAction, type IncidentStatus, TRANSITIONS } from "./incident.state.js";
 import { type IncidentRow, incidents } from "./incident.table.js";
 import { about, raiseMany } from "./raise.js";
 
@@ -53,21 +55,35 @@ export const raiseIncident = command({
 export const acknowledgeIncident = command({
   permission: "incident:respond",
   input: z.object({ id }),
-  run: async (act, { id }) => only(await acknowledgeMany(act, [id], "id")),
+  opening: (scope, { id }) => acknowledge(scope, [id]),
+  run: async (act, { id }) => only(await acknowledged(act, [id], "id")),
 });
 
 export const acknowledgeIncidents = command({
   permission: "incident:respond",
   input: z.object({ ids }),
-  run: (act, { ids }) => acknowledgeMany(act, ids, "ids"),
+  opening: (scope, { ids }) => acknowledge(scope, ids),
+  run: (act, { ids }) => acknowledged(act, ids, "ids"),
 });
 
-function acknowledgeMany(act: Act, ids: string[], field: string) {
+const ACKNOWLEDGE = {
+  name: "acknowledge_incidents",
+  text: `UPDATE incidents SET status = $3, acknowledged_at = date_trunc('milliseconds', now()), acknowledged_by = $2,
+      snoozed_until = NULL, updated_at = date_trunc('milliseconds', now())
+    WHERE id = ANY($1::uuid[]) AND status = ANY($4) RETURNING *`,
+};
+
+const acknowledge = ({ principal }: Scope, ids: string[]): Statement => ({
+  ...ACKNOWLEDGE,
+  values: [ids, principal.name, "ACKNOWLEDGED" satisfies IncidentStatus, allowedFrom("acknowledge")],
+});
+
+function acknowledged(act: Act, ids: string[], field: string) {
   const { name } = act.scope.principal;
-  const acknowledged = { acknowledgedAt: act.now, acknowledgedBy: name, snoozedUntil: null };
-  return changeMany(act, ids, "acknowledge", acknowledged, field, (incident) =>
-    act.emit({ type: "incident.acknowledged", summary: `${name} acknowledged`, ...about(incident) }),
-  );
+  const rows = act.opened!.rows.map((row) => rowOf(incidents, row));
+  for (const incident of rows)
+    act.emit({ type: "incident.acknowledged", summary: `${name} acknowledged`, ...about(incident) });
+  return withRefusals(act.db, rows, ids, "acknowledge", field);
 }
 
 export const assignIncident = command({
@@ -282,10 +298,14 @@ async function changeMany(
 ) {
   const changed = await update(act, inArray(incidents.id, ids), action, changes);
   for (const incident of changed) each(incident);
+  return withRefusals(act.db, changed, ids, action, field);
+}
+
+/** What was changed, and why the others of `ids` were not. */
+async function withRefusals(db: Db, changed: IncidentRow[], ids: string[], action: IncidentAction, field: string) {
   const done = new Set(changed.map((incident) => incident.id));
   const missed = ids.filter((id) => !done.has(id));
-  const refusals = missed.length > 0 ? await refusalsOf(act.db, missed, action, field) : [];
-  return { incidents: changed, refusals };
+  return { incidents: changed, refusals: missed.length > 0 ? await refusalsOf(db, missed, action, field) : [] };
 }
 
 async function refusalsOf(db: Db, ids: string[], action: IncidentAction, field: string): Promise<AppError[]> {

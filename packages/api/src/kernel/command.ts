@@ -89,8 +89,6 @@ export interface Command<Input extends z.ZodObject, Output> {
   (scope: Scope, input: z.input<Input>): Promise<Output>;
   permission: Permission;
   input: Input;
-  /** The same act inside a transaction that is already open: for rooms further right. */
-  within(act: Act, input: z.output<Input>): Promise<Output>;
 }
 
 /**
@@ -100,15 +98,17 @@ export interface Command<Input extends z.ZodObject, Output> {
 export function command<Input extends z.ZodObject, Output>(definition: {
   permission: Permission;
   input: Input;
+  /** The first statement, when it depends on the input alone: it shares the round trip of BEGIN, and is answered in `opened`. */
+  opening?(scope: Scope, input: z.output<Input>): Statement;
   run(act: Act, input: z.output<Input>): Promise<Output>;
 }): Command<Input, Output> {
-  const { permission, input, run } = definition;
+  const { permission, input, opening, run } = definition;
   const perform = async (scope: Scope, raw: z.input<Input>): Promise<Output> => {
     authorise(scope.principal, permission);
     const parsed = parseInput(input, raw);
-    return act(scope, (tools) => run(tools, parsed));
+    return act(scope, (tools) => run(tools, parsed), opening?.(scope, parsed));
   };
-  return Object.assign(perform, { permission, input, within: run });
+  return Object.assign(perform, { permission, input });
 }
 
 /** @throws {AppError} BAD_INPUT with `details.fields`: every field that is wrong, with its reason */
