@@ -176,9 +176,9 @@ function lockPreviewed({ db }: Act): Promise<{ run: RemediationRunRow; isBad: bo
     .for("update", { of: runs, skipLocked: true });
 }
 
-const recovered = ({ id, target }: RemediationRunRow): Move => {
+const recovered = ({ id, status, target }: RemediationRunRow): Move => {
   const summary = `${target} recovered before automation began`;
-  return { id, to: "CANCELLED", summary, event: { type: "remediation.cancelled", summary } };
+  return { id, from: status, to: "CANCELLED", summary, event: { type: "remediation.cancelled", summary } };
 };
 
 interface Unfit {
@@ -195,6 +195,7 @@ function unfitPreview(run: RemediationRunRow): Unfit | null {
 
 const refusedByPreview = ({ run, refusal: { message, rule } }: Unfit): Move => ({
   id: run.id,
+  from: run.status,
   to: "REFUSED",
   summary: message,
   event: { type: "remediation.refused", summary: message, payload: { rule } },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { newItem, RepairShop } from "./testing/repair-shop.js";
 import { ScriptedAgent } from "./testing/scripted-agent.js";
 
@@ -39,6 +39,39 @@ test("two replicas race to ask for one target: one run is made, and the others a
   expect(made).toHaveLength(1);
   for (const { refused } of answers.filter(({ run }) => !run))
     expect(refused).toMatchObject({ code: "CONFLICT", message: expect.stringContaining(made[0]!.run!.id) });
+});
+
+test("an approval that was first holds, although the incident ends before it is committed", async () => {
+  const item = newItem();
+  const incidentId = await shop.fails(await shop.probe(), item);
+  const { run } = await shop.request({ incidentId });
+  const waiting = async (count: number, what: string) =>
+    vi.waitFor(async () =>
+      expect(
+        await shop.sql(
+          `SELECT FROM pg_stat_activity
+           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%'`,
+          [what],
+        ),
+      ).toHaveLength(count),
+    );
+  const holder = await shop.server.app.database.pool.connect();
+  await holder.query("BEGIN");
+  await holder.query("SELECT FROM processing FOR UPDATE");
+  const approval = shop.approve(run!.id);
+  await waiting(1, "FROM processing FOR UPDATE");
+  await shop.server.ask("mutation ($id: ID!) { resolveIncident(input: { id: $id }) { incident { id } } }", {
+    id: incidentId,
+  });
+  // Both replicas have seen a run that waits while its incident is over.
+  await waiting(2, 'update "remediation_runs" set "status"');
+  await holder.query("COMMIT");
+  holder.release();
+  expect((await approval).run).toMatchObject({ status: "QUEUED" });
+  const command = await shop.agent.begins(item);
+  await shop.becomes(run!.id, "RUNNING");
+  await shop.agent.reports(command, { end: "FAILED", summary: "no such container" });
+  expect(await shop.becomes(run!.id, "FAILED")).toMatchObject({ summary: "no such container" });
 });
 
 test("approvals of a whole group race on two replicas: never more than the share is claimed", async () => {

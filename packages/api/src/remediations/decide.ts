@@ -95,7 +95,7 @@ async function end(
   reason: string | null,
 ): Promise<RemediationRunRow> {
   const event = { type: `remediation.${to.toLowerCase()}`, summary, payload: { reason } };
-  const move: Move = { id: run.id, to, decidedBy: act.scope.principal.name, reason, summary, event };
+  const move: Move = { id: run.id, from: run.status, to, decidedBy: act.scope.principal.name, reason, summary, event };
   const [ended] = await moveRuns(act, [move]);
   return ended!;
 }

@@ -7,6 +7,8 @@ import { onTimelines } from "./run-event.js";
 /** A step of one run, with the event that tells of it. */
 export interface Move {
   id: string;
+  /** Where it was seen: what was decided there holds nowhere else. */
+  from: RunStatus;
   to: RunStatus;
   event: { type: string; summary: string; payload?: Record<string, unknown> };
   commandId?: string;
@@ -22,15 +24,16 @@ export interface Move {
 
 const steps = sql`jsonb_to_recordset`;
 const COLUMNS = sql.raw(
-  `step(id uuid, "to" text, finished boolean, "commandId" uuid, "decidedBy" text, reason text, "startedAt" timestamptz,
-   "verifyBy" timestamptz, "verifyAfter" timestamptz, "leaseUntil" timestamptz, summary text, survivors jsonb)`,
+  `step(id uuid, "from" text, "to" text, finished boolean, "commandId" uuid, "decidedBy" text, reason text,
+   "startedAt" timestamptz, "verifyBy" timestamptz, "verifyAfter" timestamptz, "leaseUntil" timestamptz, summary text, survivors jsonb)`,
 );
 const given = (name: string) => sql.raw(`step."${name}"`);
 const orKeep = (name: keyof typeof runs.$inferSelect) => sql`coalesce(${given(name)}, ${runs[name]})`;
 
 /**
- * The only writer of a run's status after it was made. One conditional update: a run that meanwhile went elsewhere stays
- * there, so exactly one terminal status is ever recorded. Gives back the target of what has ended.
+ * The only writer of a run's status after it was made. One conditional update: a run moves only from where it was seen,
+ * so exactly one terminal status is ever recorded, and none that was decided on another. Gives back the target of what
+ * has ended.
  * @returns the runs that moved
  */
 export async function moveRuns(act: Act, moves: Move[]): Promise<RemediationRunRow[]> {
@@ -72,7 +75,8 @@ function update({ db, now }: Act, moves: Move[]): Promise<RemediationRunRow[]> {
     })
     .from(sql`${steps}(${json}::jsonb) AS ${COLUMNS}`)
     .where(
-      sql`${runs.id} = ${given("id")} AND ${runs.status} || '>' || ${given("to")} = ANY(${sql.param(ALLOWED_STEPS)})`,
+      sql`${runs.id} = ${given("id")} AND ${runs.status} = ${given("from")}
+        AND ${runs.status} || '>' || ${given("to")} = ANY(${sql.param(ALLOWED_STEPS)})`,
     )
     .returning() as unknown as Promise<RemediationRunRow[]>;
 }

@@ -45,6 +45,13 @@ const later = (moment: Date, ms: number) => new Date(moment.getTime() + ms);
  *   need 64 s to come back, with its reports and results in its spool.
  */
 export function nextMove(run: RunView, now: Date, watchedMs: number): Move | null {
+  const step = nextStep(run, now, watchedMs);
+  return step && { id: run.id, from: run.status, ...step };
+}
+
+type Step = Omit<Move, "id" | "from">;
+
+function nextStep(run: RunView, now: Date, watchedMs: number): Step | null {
   switch (run.status) {
     case "AWAITING_APPROVAL":
       return overtaken(run) ?? expired(run, now);
@@ -59,37 +66,36 @@ export function nextMove(run: RunView, now: Date, watchedMs: number): Move | nul
   }
 }
 
-function overtaken({ id, isIncidentOver }: RunView): Move | null {
+function overtaken({ isIncidentOver }: RunView): Step | null {
   if (!isIncidentOver) return null;
   const summary = "its incident is over; there is nothing left to fix";
-  return { id, to: "CANCELLED", summary, event: { type: "remediation.cancelled", summary } };
+  return { to: "CANCELLED", summary, event: { type: "remediation.cancelled", summary } };
 }
 
-function expired({ id, automatic, requestedAt, target }: RunView, now: Date): Move | null {
+function expired({ automatic, requestedAt, target }: RunView, now: Date): Step | null {
   const withinMs = automatic ? AUTOMATION_WITHIN_MS : APPROVAL_WITHIN_MS;
   if (now < later(requestedAt, withinMs)) return null;
   const summary = automatic
     ? `automation could not begin on ${target} within ${formatDuration(withinMs)}`
     : `nobody approved it within ${formatDuration(withinMs)}`;
-  return { id, to: "EXPIRED", summary, event: { type: "remediation.expired", summary } };
+  return { to: "EXPIRED", summary, event: { type: "remediation.expired", summary } };
 }
 
 /** A report of the end alone says that it had started, too. */
-function started({ id, kind, target, agentName, command }: RunView): Move | null {
+function started({ kind, target, agentName, command }: RunView): Step | null {
   const startedAt = command?.startedAt ?? (command?.end === "SUCCEEDED" ? command.endedAt : null);
   if (!startedAt) return null;
   const event = { type: "remediation.started", summary: `${kind} of ${target} has started on ${agentName}` };
-  return { id, to: "RUNNING", startedAt, event };
+  return { to: "RUNNING", startedAt, event };
 }
 
-function ended(run: RunView): Move | null {
+function ended(run: RunView): Step | null {
   const { command, kind, target } = run;
   if (!command?.end || !command.endedAt) return null;
   const { end, survivors } = command;
   const summary = command.summary ?? end;
   if (end !== "SUCCEEDED")
     return {
-      id: run.id,
       to: end,
       summary,
       survivors,
@@ -106,10 +112,9 @@ function ended(run: RunView): Move | null {
  * The deadline runs from the act's end. What counts is an outcome later than the last one known now, by the agent's own
  * clock: comparing it with ours would believe an old outcome of an agent whose clock is ahead, and none of one behind.
  */
-function verifying({ id, probe, state, verifyWithinMs }: RunView, endedAt: Date, summary: string): Move {
+function verifying({ probe, state, verifyWithinMs }: RunView, endedAt: Date, summary: string): Step {
   const verifyBy = later(endedAt, verifyWithinMs);
   return {
-    id,
     to: "VERIFYING",
     summary,
     verifyBy,
@@ -122,22 +127,21 @@ function verifying({ id, probe, state, verifyWithinMs }: RunView, endedAt: Date,
   };
 }
 
-function unverified({ id, kind, target }: RunView, done: string): Move {
+function unverified({ kind, target }: RunView, done: string): Step {
   const summary = `${done}; not verified: no probe watches it`;
   return {
-    id,
     to: "SUCCEEDED",
     summary,
     event: { type: "remediation.succeeded", summary: `${kind} of ${target}: ${summary}` },
   };
 }
 
-function verified(run: RunView, now: Date, watchedMs: number): Move | null {
-  const { id, kind, target, probe, state, verifyAfter, summary } = run;
+function verified(run: RunView, now: Date, watchedMs: number): Step | null {
+  const { kind, target, probe, state, verifyAfter, summary } = run;
   if (!probe) return unverified(run, summary ?? kind);
   if (isGreen(run) && state!.lastAt > verifyAfter!) {
     const text = `${kind} of ${target} helped: "${probe.name}" is ${state!.status} (${state!.summary})`;
-    return { id, to: "SUCCEEDED", event: { type: "remediation.verified", summary: text } };
+    return { to: "SUCCEEDED", event: { type: "remediation.verified", summary: text } };
   }
   if (!isVerificationOver(run, now, watchedMs)) return null;
   const seen = state
@@ -145,7 +149,6 @@ function verified(run: RunView, now: Date, watchedMs: number): Move | null {
     : `"${probe.name}" has not reported`;
   const text = `fix did not help: ${seen}`;
   return {
-    id,
     to: "DID_NOT_HELP",
     summary: `${summary ?? kind}; ${text}`,
     event: { type: "remediation.did_not_help", summary: text },
@@ -166,20 +169,20 @@ function isVerificationOver({ verifyBy, state }: RunView, now: Date, watchedMs: 
 const isGreen = ({ probe, state }: RunView): boolean =>
   state !== null && verdictOf(state.status, probe!.rules) === "good";
 
-function notStarted({ id, agentName, command }: RunView, now: Date): Move | null {
+function notStarted({ agentName, command }: RunView, now: Date): Step | null {
   if (!command || now < later(command.startBy, CLOCK_TOLERANCE_MS)) return null;
   const summary = `agent ${agentName} did not start it by ${command.startBy.toISOString()}`;
-  return { id, to: "EXPIRED", summary, event: { type: "remediation.expired", summary } };
+  return { to: "EXPIRED", summary, event: { type: "remediation.expired", summary } };
 }
 
-function lost(run: RunView, now: Date, watchedMs: number): Move | null {
+function lost(run: RunView, now: Date, watchedMs: number): Step | null {
   if (now <= (leaseOf(run) ?? now) || watchedMs < SILENCE_MS) return null;
-  const { id, agentName, lastSeenAt, timeoutMs } = run;
+  const { agentName, lastSeenAt, timeoutMs } = run;
   const silent = !lastSeenAt || now > later(lastSeenAt, SILENCE_MS);
   const summary = silent
     ? `agent ${agentName} is silent since ${lastSeenAt?.toISOString() ?? "ever"}; how it ended is not known`
     : `agent ${agentName} is there, but says nothing of it ${formatDuration(OVERRUN_MS)} after its time limit of ${formatDuration(timeoutMs)}`;
-  return { id, to: "LOST", summary, event: { type: "remediation.lost", summary } };
+  return { to: "LOST", summary, event: { type: "remediation.lost", summary } };
 }
 
 /** A running act holds its target while its agent lives, but no longer than the act may take. */

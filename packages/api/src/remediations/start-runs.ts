@@ -55,6 +55,7 @@ function queued({ now, scope }: Act, run: RemediationRunRow, commandId: string, 
   const reason = by === "automation" ? null : by.reason;
   return {
     id: run.id,
+    from: run.status,
     to: "QUEUED",
     commandId,
     decidedBy,
