@@ -87,7 +87,7 @@ const AGENT: Points = [
   [
     "end reported, not in the journal",
     "commands/reporter.js",
-    "await this.options.send(report);",
+    "await this.options.send(limitReport(report));",
     (anchor, reached) => `${anchor} if (report.end) ${reached};`,
   ],
   ["output before it is kept", "output/output-log.js", "appendFileSync(this.options.path", before],

@@ -71,6 +71,9 @@ export const LIMITS = {
   evidenceChars: 16 * 1024,
   metricsPerResult: 64,
   outputChunkChars: 16 * 1024,
+  reportSummaryChars: 2000,
+  reportResultChars: 64 * 1024,
+  survivors: 1000,
   batchesInFlight: 2,
 } as const;
 

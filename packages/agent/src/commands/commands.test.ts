@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Remediation, RemediationContext, Risk } from "@poppo-ops/plugins";
-import type { CommandPayload, OutputChunk } from "@poppo-ops/plugins/wire";
+import { type CommandPayload, LIMITS, type OutputChunk } from "@poppo-ops/plugins/wire";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { systemClock as clock } from "../clock.js";
@@ -17,6 +17,9 @@ import { type Report, Reporter } from "./reporter.js";
 
 const AGENT_ID = newId();
 const graces = { intMs: 100, termMs: 100, killMs: 1000 };
+
+/** Characters of two halves each. */
+const LONG = "💥".repeat(40_000);
 
 type Input = { script: string };
 type Run = (input: Input, context: RemediationContext) => Promise<{ summary: string }>;
@@ -206,6 +209,23 @@ describe("a remediation", () => {
     onTestFinished(() => void process.kill(daemon, "SIGKILL"));
     // For a moment it is still the program that becomes it.
     await vi.waitFor(() => expect(readFileSync(`/proc/${daemon}/cmdline`, "utf8")).toBe("sleep\u000086396\u0000"));
+  });
+
+  test.for<[string, Partial<CommandPayload>, Run?]>([
+    ["its summary", {}, async () => ({ summary: LONG })],
+    ["its error", {}, async () => Promise.reject(new Error(LONG))],
+    ["its preview", { kind: "PREVIEW", input: { script: LONG } }],
+    ["its refusal", { remediation: LONG }],
+  ])("is reported as the server takes it, however long %s is", async ([, changes, run]) => {
+    const { commands, command, settled } = setUp({ run });
+    const signed = command(changes);
+    await commands.receive(signed);
+    const { summary, result } = await settled(signed.id);
+    expect(summary!.length).toBeLessThanOrEqual(LIMITS.reportSummaryChars);
+    expect(summary!.length).toBeGreaterThan(LIMITS.reportSummaryChars - 3);
+    expect(summary).toMatch(/💥…$/);
+    expect(summary!.isWellFormed()).toBe(true);
+    expect(JSON.stringify(result ?? null).length).toBeLessThanOrEqual(LIMITS.reportResultChars);
   });
 
   test("is stopped when the server has been out of reach for the lease", async () => {

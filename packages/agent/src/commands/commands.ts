@@ -191,13 +191,7 @@ export class Commands {
     if (!running) throw new Refused(`probe: ${payload.probeId} is not assigned to this agent`);
     this.#markStarted(payload);
     const results = await running;
-    return {
-      end: "SUCCEEDED",
-      summary: results
-        .map(({ status, summary }) => `${status}: ${summary}`)
-        .join("; ")
-        .slice(0, 500),
-    };
+    return { end: "SUCCEEDED", summary: results.map(({ status, summary }) => `${status}: ${summary}`).join("; ") };
   }
 
   async #cancel(payload: CommandPayload): Promise<End> {

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.js";
 import { backOffMs } from "../sender/back-off.js";
 import { isRefusedForGood } from "../sender/refused-for-good.js";
 import type { End, Journal } from "./journal.js";
+import { limitReport } from "./limit-report.js";
 
 /** What the server is told about a command; without `end`: it has started. */
 export interface Report extends Partial<End> {
@@ -70,7 +71,7 @@ export class Reporter {
     this.#sending.add(commandId);
     try {
       if (report.end) await this.options.outputDelivered(commandId);
-      await this.options.send(report);
+      await this.options.send(limitReport(report));
       this.#delivered(report);
     } catch (error) {
       if (isRefusedForGood(error)) {

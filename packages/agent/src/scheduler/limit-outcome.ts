@@ -1,5 +1,6 @@
 import type { Outcome } from "@poppo-ops/plugins";
 import { LIMITS, type Metrics, OUTCOME_STATUSES, type Result } from "@poppo-ops/plugins/wire";
+import { clip, clipJson } from "../clip.js";
 
 export const ITEMS_PER_RUN = 500;
 
@@ -51,33 +52,5 @@ function limitMetrics(metrics: Metrics | undefined): Metrics | null {
   return kept.length > 0 ? Object.fromEntries(kept) : null;
 }
 
-function limitEvidence(evidence: Outcome["evidence"]): Result["evidence"] {
-  if (evidence === undefined || evidence === null) return null;
-  const json = toJson(evidence);
-  if (json === undefined) return { truncated: "the evidence is not JSON" };
-  if (json.length <= LIMITS.evidenceChars) return JSON.parse(json);
-  const excerpt = json.slice(0, LIMITS.evidenceChars / 4);
-  return {
-    truncated: `${json.length} characters; the limit is ${LIMITS.evidenceChars}`,
-    excerpt: clip(excerpt, excerpt.length),
-  };
-}
-
-function toJson(value: object): string | undefined {
-  try {
-    return JSON.stringify(value, (_, it) =>
-      typeof it === "string" ? clean(it) : typeof it === "bigint" ? String(it) : it,
-    );
-  } catch {
-    return undefined;
-  }
-}
-
-/** At most `limit` characters, the last of them `…` when something was cut. */
-function clip(text: string, limit: number): string {
-  const cleaned = clean(text);
-  return cleaned.length <= limit ? cleaned : `${clean(cleaned.slice(0, limit - 1))}…`;
-}
-
-/** PostgreSQL refuses U+0000 and half surrogate pairs, and one bad row would fail everyone else in the transaction. */
-const clean = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, "\ufffd");
+const limitEvidence = (evidence: Outcome["evidence"]): Result["evidence"] =>
+  evidence === undefined || evidence === null ? null : (clipJson(evidence, LIMITS.evidenceChars) as Result["evidence"]);

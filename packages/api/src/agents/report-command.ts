@@ -1,4 +1,4 @@
-import { COMMAND_ENDS } from "@poppo-ops/plugins/wire";
+import { COMMAND_ENDS, LIMITS } from "@poppo-ops/plugins/wire";
 import { and, eq, isNull, sql } from "drizzle-orm";
 import { z } from "zod";
 import { command } from "../kernel/command.js";
@@ -21,9 +21,9 @@ export const reportCommand = command({
     commandId: uuid().describe("The command it is about."),
     fencingToken: token.describe("As the command brought it; a stale one changes nothing."),
     end: z.enum(COMMAND_ENDS).optional().describe("Absent: the command started."),
-    summary: z.string().max(2000).optional().describe("One line for a person."),
+    summary: z.string().max(LIMITS.reportSummaryChars).optional().describe("One line for a person."),
     result: z.unknown().optional().describe("What came of it, by the kind of command."),
-    survivors: z.array(z.int().min(0)).max(1000).optional().describe("Process ids that outlived the stop."),
+    survivors: z.array(z.int().min(0)).max(LIMITS.survivors).optional().describe("Process ids that outlived the stop."),
   }),
   async run({ db, now, hint, scope }, { commandId, fencingToken, end, summary, result, survivors }) {
     const { startedAt, endedAt } = agentCommands;
