@@ -138,6 +138,8 @@ describe("a result batch", () => {
     ["a metric's unit", { metrics: { a: [1, "\0"] } }],
     ["evidence", { evidence: { log: ["x\0"] } }],
     ["a key of evidence", { evidence: { "x\0": 1 } }],
+    ["the item, as half a character", { item: "\ud800" }],
+    ["the summary, as half a character", { summary: "cut in \ud83d" }],
     ["evidence, as half a character", { evidence: { log: "\ud800" } }],
   ])("with NUL in %s is refused, because PostgreSQL cannot hold it", (_, change) => {
     expect(refusal(() => decodeResultBatch(wire(change)))).toMatch(/batch\.\w+\[0\]/);
@@ -192,6 +194,7 @@ describe("an output batch", () => {
 
   test.each([
     ["NUL", "a\0"],
+    ["half a character", "\udc00"],
     ["more than a chunk may hold", "x".repeat(LIMITS.outputChunkChars + 1)],
   ])("with %s is refused", (_, text) => {
     const chunks = [{ seq: 0, stream: "stdout", offset: 0, text }];

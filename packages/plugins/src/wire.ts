@@ -158,11 +158,19 @@ export function decodeResultBatch(value: unknown): ReceivedBatch {
     rows,
     probes,
     probe: column("probe", isIndexOf(probes), "an index into batch.probes"),
-    item: column("item", isText(LIMITS.itemChars), `a string of at most ${LIMITS.itemChars}`),
+    item: column(
+      "item",
+      isText(LIMITS.itemChars),
+      `a string of at most ${LIMITS.itemChars} whole characters without NUL`,
+    ),
     at: column("at", isTime, "milliseconds since 1970"),
     ms: column("ms", isTime, "milliseconds"),
     status: column("status", isIndexOf(OUTCOME_STATUSES), "an index into OUTCOME_STATUSES"),
-    summary: column("summary", isText(LIMITS.summaryChars), `a string of at most ${LIMITS.summaryChars} without NUL`),
+    summary: column(
+      "summary",
+      isText(LIMITS.summaryChars),
+      `a string of at most ${LIMITS.summaryChars} whole characters without NUL`,
+    ),
     metrics: inPlace(column("metrics", anything, ""), metricsText),
     evidence: column<unknown>("evidence", anything, "").map(decodeEvidence),
     gaps: list(batch.gaps, "batch.gaps").map(decodeGap),
@@ -197,7 +205,7 @@ function metricsText(value: unknown, row: number): string | null {
   let size = 0;
   for (const name in metrics) {
     const metric = metrics[name];
-    if (!isMetric(metric) || !isMetricName(name) || !isStorable(name))
+    if (!isMetric(metric) || !isMetricName(name))
       fail("metrics", row, { [name]: metric }, "name → [finite number, unit]");
     if (++size > LIMITS.metricsPerResult) fail("metrics", row, size, `at most ${LIMITS.metricsPerResult} metrics`);
   }
@@ -205,7 +213,7 @@ function metricsText(value: unknown, row: number): string | null {
 }
 
 const isMetric = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 2 && Number.isFinite(value[0]) && isUnit(value[1]) && isStorable(value[1]);
+  Array.isArray(value) && value.length === 2 && Number.isFinite(value[0]) && isUnit(value[1]);
 
 function decodeEvidence(value: unknown, row: number): Readonly<Record<string, unknown>> | null {
   if (value === null) return null;
@@ -217,7 +225,10 @@ function decodeEvidence(value: unknown, row: number): Readonly<Record<string, un
   return evidence;
 }
 
-/** PostgreSQL's jsonb refuses both, and one bad row must not fail the transaction of every other agent. */
+/**
+ * PostgreSQL's jsonb refuses NUL and half characters, and on the way to a text column all halves become the same character,
+ * so that two items may become one: one bad row must not fail the transaction of every other agent.
+ */
 function isStorable(value: unknown): boolean {
   if (typeof value === "string") return !value.includes("\u0000") && value.isWellFormed();
   if (typeof value !== "object" || value === null) return true;
@@ -336,7 +347,7 @@ const isIndexOf =
 const isText =
   (limit: number) =>
   (value: unknown): boolean =>
-    typeof value === "string" && value.length <= limit && !value.includes("\u0000");
+    typeof value === "string" && value.length <= limit && isStorable(value);
 const isUnit = isText(16);
 const isMetricName = isText(200);
 const isChunk = isText(LIMITS.outputChunkChars);

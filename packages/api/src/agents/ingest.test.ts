@@ -122,6 +122,20 @@ test("a bad batch among good ones hurts only itself", async () => {
   await Promise.all(connections.map((connection) => connection[Symbol.asyncDispose]()));
 });
 
+test("items that would be one in the database are refused to their agent, and to nobody else", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on);
+  await using other = await connect(on, await testAgent(on, "host-b"));
+  await other.open();
+  const halves = ["\ud800", "\ud801"].map((item) => result(spool.probeId, "OK", spool.now, { item }));
+  const outcomes = await Promise.allSettled([
+    spool.send(1, halves),
+    other.report({ epoch: newId(), from: 1, results: [result(spool.probeId, "OK", spool.now, { summary: "well" })] }),
+  ]);
+  expect(outcomes).toMatchObject([{ reason: { code: "BAD_BATCH" } }, { value: { ackedSeq: 1 } }]);
+  expect(await history(on)).toEqual(["1 well"]);
+});
+
 test("a malformed batch is refused with the column and the row", async () => {
   await using on = await testServer();
   await using spool = await reporting(on);
