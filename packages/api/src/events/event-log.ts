@@ -29,7 +29,7 @@ export class EventLog {
   private readonly ring: AppendedEvent[] = [];
   private readonly listeners = new Set<() => void>();
   private readonly stopping = new AbortController();
-  private reading: Promise<void> | null = null;
+  private reading: Promise<boolean> | null = null;
   private stale = false;
   private mayBeRestored = false;
   private polling: Promise<void> | null = null;
@@ -69,8 +69,11 @@ export class EventLog {
     return () => this.listeners.delete(listener);
   }
 
-  /** Reads what was committed since. Calls that arrive while it reads share one further read. */
-  refresh(): Promise<void> {
+  /**
+   * Reads what was committed since. Calls that arrive while it reads share one further read. Never rejects.
+   * @returns false when it could not be read: more may be committed
+   */
+  refresh(): Promise<boolean> {
     this.stale = true;
     this.reading ??= this.readNew().finally(() => {
       this.reading = null;
@@ -94,9 +97,11 @@ export class EventLog {
     return { epoch: this.epoch, seq: this.head };
   }
 
-  private async readNew(): Promise<void> {
+  private async readNew(): Promise<boolean> {
+    let isRead = false;
     while (this.stale && !this.stopping.signal.aborted) {
       this.stale = false;
+      isRead = false;
       try {
         if (this.mayBeRestored) await this.noticeRestore();
         const rows = await this.next.execute({ after: this.head });
@@ -104,10 +109,12 @@ export class EventLog {
         const unknown = rows.filter(({ seq }) => seq > this.head);
         if (unknown.length > 0) this.advance(unknown);
         this.stale ||= rows.length === BATCH;
+        isRead = true;
       } catch (error) {
         this.app.log.warn({ err: error }, "events cannot be read; trying again");
       }
     }
+    return isRead;
   }
 
   /** What was committed here follows what is known, unless another commit came between: then both are read. */

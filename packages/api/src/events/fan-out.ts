@@ -1,6 +1,6 @@
 import { LIMITS } from "../graphql/limits.js";
 import type { App } from "../kernel/app.js";
-import { AppError } from "../kernel/app-error.js";
+import { AppError, ERROR_CODES } from "../kernel/app-error.js";
 import type { Metrics } from "../kernel/metrics.js";
 import { decodeCursor, encodeCursor, type Position } from "./cursor.js";
 import type { EventLog } from "./event-log.js";
@@ -66,13 +66,17 @@ export class FanOut {
     return [...this.allGroups()].length;
   }
 
-  /** Begins to deliver: from now, or after a cursor. Ends when `subscriber` stops. */
+  /**
+   * Begins to deliver: from now, or after a cursor. Ends when `subscriber` stops.
+   * @throws {AppError} BAD_INPUT; UNAVAILABLE when nobody can tell whether the cursor is ahead of the log
+   */
   async join(subscriber: Subscriber, query: SharedQuery, after: string | null): Promise<void> {
     let position = this.log.position();
     if (after) {
       const from = decodeCursor(after);
       // Another replica may have committed it a moment ago.
-      if (from.epoch === this.log.epoch && from.seq > this.log.head) await this.log.refresh();
+      if (gapReason(from, position) === "AHEAD" && !(await this.log.refresh()))
+        throw new AppError("UNAVAILABLE", ERROR_CODES.UNAVAILABLE.meaning);
       position = this.log.position();
       const reason = gapReason(from, position);
       if (reason) subscriber.send(new NextMessage(await query.renderGap(reason)));

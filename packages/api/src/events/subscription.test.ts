@@ -376,6 +376,25 @@ test("the database goes away and comes back: subscribers keep their sockets and 
   await Promise.all(sockets.map((socket) => socket.close()));
 });
 
+test("a cursor of another replica is no gap to one that cannot read the log: it says so, and serves it later", async () => {
+  await using database = await testDatabase();
+  await using proxy = await tcpProxy(database.url);
+  await using other = await testServer({ database });
+  await using cutOff = await testServer({ database, databaseUrl: proxy.url });
+  const socket = await cutOff.socket();
+  proxy.cut();
+  await append(other, 3);
+  const after = (await other.ask("{ incidentSnapshot { cursor } }")).data.incidentSnapshot.cursor;
+  const { errors } = await socket.ask(SUBSCRIPTION, { after });
+  expect(errors[0].extensions.code).toBe("UNAVAILABLE");
+
+  proxy.restore();
+  await poll(() => socket.ask(SUBSCRIPTION, { after })).toMatchObject({
+    data: { incidentEvents: { events: [], cursor: after, gap: null } },
+  });
+  await socket.close();
+});
+
 test("a connection that breaks in the middle of a transaction fails that transaction, not the server", async () => {
   await using own = await testServer();
   const { pool } = own.app.database;
