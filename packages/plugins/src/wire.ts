@@ -285,7 +285,10 @@ export interface CommandPayload {
   id: string;
   agentId: string;
   kind: "RUN_PROBE" | "PREVIEW" | "REMEDIATE" | "CANCEL";
-  /** Grows with every claim of the same target; an agent refuses a token below the highest it has seen for the target. */
+  /**
+   * Grows with every claim of the same target; an agent refuses a token below the highest it has seen for the target.
+   * CANCEL: that of the command to stop, whose end the agent reports with it if it has never seen the command.
+   */
   fencingToken: number;
   issuedAt: string;
   /** The command is refused once this moment has passed before it started. */

@@ -189,6 +189,20 @@ describe("a remediation", () => {
     });
   });
 
+  test("that is cancelled before it came ends CANCELLED, and does not run when it comes", async () => {
+    const { commands, command, settled, ran, folder } = setUp();
+    const signed = command();
+    const cancel = command({ kind: "CANCEL", cancels: signed.id, target: undefined });
+    await commands.receive(cancel);
+    expect(await settled(signed.id)).toMatchObject({ end: "CANCELLED", fencingToken: 5, survivors: [] });
+    expect(await settled(cancel.id)).toMatchObject({ end: "SUCCEEDED" });
+    await commands.receive(signed);
+    expect(ran).toEqual([]);
+    const journal = new Journal(folder);
+    expect(journal.find(signed.id)?.end?.end).toBe("CANCELLED");
+    journal.close();
+  });
+
   test("that takes too long ends TIMED_OUT with its processes", async () => {
     const { commands, command, settled } = setUp();
     const signed = command({ input: { script: "exec sleep 86397" }, timeoutMs: 200 });

@@ -201,10 +201,25 @@ export class Commands {
     if (watched) this.options.scheduler.unwatch(watched);
     this.#watches.delete(cancelled);
     const run = this.#runs.get(cancelled);
-    if (!run) return { end: "SUCCEEDED", summary: `command ${cancelled} is not running here` };
+    if (!run) return this.#cancelAhead(cancelled, payload.fencingToken);
     run.abort.abort(new Stopped("CANCELLED", "cancelled"));
     const { end, survivors = [] } = await run.done;
     return { end: "SUCCEEDED", summary: `command ${cancelled} ended ${end}; ${describeSurvivors(survivors)}` };
+  }
+
+  /** It may still come: a pause holds remediations back, and not their cancels. Then it finds that it has ended. */
+  #cancelAhead(cancelled: string, fencingToken: number): End {
+    const { journal, reporter } = this.options;
+    if (!journal.find(cancelled)) {
+      journal.markStarted({ id: cancelled, fencingToken, bootId: bootId() });
+      const end = journal.markEnded(cancelled, {
+        end: "CANCELLED",
+        summary: "cancelled before it came",
+        survivors: [],
+      });
+      reporter.put({ commandId: cancelled, fencingToken, ...end });
+    }
+    return { end: "SUCCEEDED", summary: `command ${cancelled} is not running here` };
   }
 
   async #preview(payload: CommandPayload, abort: AbortController): Promise<End> {

@@ -162,6 +162,28 @@ describe("the kill switch", () => {
     await resume();
   });
 
+  test("a run that is cancelled during a pause, before its agent has it, is over and is not given to it afterwards", async () => {
+    await using agent = await ScriptedAgent.start(shop.server);
+    const item = newItem();
+    const { run } = await shop.request({ incidentId: await shop.fails(await shop.probe(), item, agent) });
+    expect((await shop.approve(run!.id)).refused).toBeUndefined();
+    const { id, fencingToken } = await agent.takes("REMEDIATE", item);
+    await agent.disconnect();
+    await pause('reason: "migration"');
+    await agent.connect();
+    await shop.cancel(run!.id);
+    const cancel = await agent.takes("CANCEL", item);
+    expect(cancel).toMatchObject({ cancels: id, fencingToken });
+    // All that an agent knows of the command is what its cancel says.
+    await agent.reports({ ...cancel, id: cancel.cancels! }, { end: "CANCELLED" });
+    await agent.reports(cancel, { end: "SUCCEEDED" });
+    await shop.becomes(run!.id, "CANCELLED");
+    await resume();
+    await agent.disconnect();
+    await agent.connect();
+    expect(agent.received("REMEDIATE")).toEqual([]);
+  });
+
   test("a pause with an end resumes by itself, and is none from that moment", async () => {
     await pause('reason: "short", for: "1s"');
     await expect

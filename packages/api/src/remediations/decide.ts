@@ -1,4 +1,6 @@
+import { eq } from "drizzle-orm";
 import { z } from "zod";
+import { agentCommands } from "../agents/agent.table.js";
 import { issueCommand } from "../agents/issue-command.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, command } from "../kernel/command.js";
@@ -102,9 +104,12 @@ async function end(
 
 /** An agent that is away goes on until its lease is over, or comes back and goes on: it is told as long as the act may run. */
 async function commandCancel(act: Act, { agentId, commandId, kind, target }: RemediationRunRow): Promise<void> {
+  const { id, fencingToken } = agentCommands;
+  const [cancelled] = await act.db.select({ fencingToken }).from(agentCommands).where(eq(id, commandId!));
   await issueCommand(act, {
     agentId,
     kind: "CANCEL",
+    ...cancelled,
     startWithinMs: SILENCE_MS + declarationsOf(kind).timeoutMs,
     cancels: commandId!,
     target,
