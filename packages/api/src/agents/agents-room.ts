@@ -6,6 +6,7 @@ import type { Connections } from "../http/connections.js";
 import type { App } from "../kernel/app.js";
 import { agentsDown } from "./agents-down.js";
 import { agentAuthenticator, isAgent } from "./authenticate-agent.js";
+import { expireCommands } from "./expire-commands.js";
 import { Ingest } from "./ingest.js";
 import { LastSeen } from "./last-seen.js";
 import { missingResultsModule } from "./missing-results.js";
@@ -85,6 +86,7 @@ export function openAgents(app: App, connections: Connections, options: Partial<
       agentsDown(app, watch, { downAfterMs, graceMs, everyMs: Math.min(sweepMs, downAfterMs / 4) }),
       missingResultsModule(app, watch, sweepMs),
       stillFailing(app, sweepMs),
+      expireCommands(app, 60_000),
       resultPartitions(app, retentionMs, 60_000),
     ],
     async start() {
