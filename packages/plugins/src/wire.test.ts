@@ -160,6 +160,12 @@ describe("a result batch", () => {
     expect(refusal(() => decodeResultBatch(columns))).toMatch(/1001 rows; the limit is 1000/);
   });
 
+  test("of more gaps than allowed is refused before a gap is read", () => {
+    const gaps = new Array(LIMITS.gapsPerBatch + 1).fill({ from: 1, to: 1, reason: "AGE" });
+    const columns = encodeResultBatch({ epoch: one.probeId, from: 2, gaps, results: [] });
+    expect(refusal(() => decodeResultBatch(columns))).toMatch(/1001 gaps; the limit is 1000/);
+  });
+
   test("with an escaped NUL in the text of evidence is accepted: it is text, not NUL", () => {
     const evidence = { log: String.raw`"\u0000"` };
     expect(decodeResultBatch(wire({ evidence })).evidence[0]).toEqual(evidence);

@@ -66,6 +66,7 @@ export type ReceivedBatch = Readonly<Columns<string> & { rows: number }>;
 export const LIMITS = {
   batchRows: 1000,
   batchBytes: 512 * 1024,
+  gapsPerBatch: 1000,
   summaryChars: 500,
   itemChars: 200,
   evidenceChars: 16 * 1024,
@@ -142,6 +143,9 @@ export function decodeResultBatch(value: unknown): ReceivedBatch {
   const probes = list(batch.probes, "batch.probes").map((id, i) => uuid(id, `batch.probes[${i}]`));
   const rows = list(batch.probe, "batch.probe").length;
   if (rows > LIMITS.batchRows) throw new WireError(`batch has ${rows} rows; the limit is ${LIMITS.batchRows}`);
+  const gaps = list(batch.gaps, "batch.gaps");
+  if (gaps.length > LIMITS.gapsPerBatch)
+    throw new WireError(`batch has ${gaps.length} gaps; the limit is ${LIMITS.gapsPerBatch}`);
   const column = <T>(name: string, isRight: (value: unknown) => boolean, wanted: string): T[] => {
     const values = list(batch[name], `batch.${name}`);
     if (values.length !== rows)
@@ -173,7 +177,7 @@ export function decodeResultBatch(value: unknown): ReceivedBatch {
     ),
     metrics: inPlace(column("metrics", anything, ""), metricsText),
     evidence: column<unknown>("evidence", anything, "").map(decodeEvidence),
-    gaps: list(batch.gaps, "batch.gaps").map(decodeGap),
+    gaps: gaps.map(decodeGap),
   };
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { SpoolGap } from "@poppo-ops/plugins/wire";
+import { LIMITS, type SpoolGap } from "@poppo-ops/plugins/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../clock.js";
@@ -37,8 +37,9 @@ function drain(spool: Spool, from = spool.acked + 1) {
     batch.results.forEach((result, i) => {
       rows.set(batch.from + i, result.summary);
     });
+    expect(batch.gaps.length).toBeLessThanOrEqual(LIMITS.gapsPerBatch);
     gaps.push(...batch.gaps);
-    if (batch.results.length === 0) return { rows, gaps };
+    if (batch.results.length === 0 && batch.gaps.length === 0) return { rows, gaps };
     next = batch.from + batch.results.length;
   }
 }
@@ -145,6 +146,21 @@ describe("the spool", () => {
     const firstKept = [...rows.keys()][0] ?? 41;
     expect(gaps).toEqual([{ from: 1, to: firstKept - 1, reason: "CORRUPT" }]);
     expect(rows.size).toBe(41 - firstKept);
+  });
+
+  test("more gaps than a batch may bring go in several, and what lies behind them comes after", () => {
+    using folder = temporaryFolder();
+    const first = open(folder.path);
+    const lost = LIMITS.gapsPerBatch + 200;
+    fill(first, lost);
+    // Every other one was given up, and those between are damaged: as many gaps.
+    for (let seq = 2; seq <= lost; seq += 2) first.drop(seq);
+    for (const path of segmentsOf(folder.path)) writeFileSync(path, "rubbish");
+    const spool = open(folder.path);
+    fill(spool, 3);
+    const { rows, gaps } = drain(spool);
+    expect(gaps.map(({ from, to }) => [from, to])).toEqual(Array.from({ length: lost }, (_, i) => [i + 1, i + 1]));
+    expect([...rows.keys()]).toEqual([lost + 1, lost + 2, lost + 3]);
   });
 
   test("one result the server will never take is given up as a gap", () => {

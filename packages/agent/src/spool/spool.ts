@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Result, ResultBatch, SpoolGap } from "@poppo-ops/plugins/wire";
+import { LIMITS, type Result, type ResultBatch, type SpoolGap } from "@poppo-ops/plugins/wire";
 import type { Clock } from "../clock.js";
 import { Gaps } from "./gaps.js";
 import { readMark, writeMark } from "./mark.js";
@@ -120,22 +120,30 @@ export class Spool {
 
   /**
    * The next run of results: `gaps` cover `from … batch.from - 1`, `results` are dense from `batch.from` on. At least
-   * one result when there is one, however large.
+   * one result when there is one, however large; but none behind more gaps than one batch may bring.
    */
   read(from: number, maxRows: number, maxBytes: number): ResultBatch {
-    const batch: ResultBatch = { epoch: this.epoch, from, results: [], gaps: [] };
+    let batch: ResultBatch = { epoch: this.epoch, from, results: [], gaps: [] };
     let bytes = 0;
     for (const { seq, body } of this.#records(batch.from)) {
       const next = batch.from + batch.results.length;
       if (batch.results.length > 0 && (seq !== next || bytes + body.length > maxBytes)) return batch;
-      if (batch.results.length === 0 && seq > next) batch.gaps = this.#gaps.explain(batch.from, seq - 1);
-      if (batch.results.length === 0) batch.from = seq;
+      if (seq > next) {
+        batch = this.#explain(next, seq - 1);
+        if (batch.from < seq) return batch;
+      }
       batch.results.push(JSON.parse(body.toString("utf8")));
       bytes += body.length;
       if (batch.results.length === maxRows) return batch;
     }
     if (batch.results.length > 0 || batch.from > this.#head) return batch;
-    return { ...batch, from: this.#head + 1, gaps: this.#gaps.explain(batch.from, this.#head) };
+    return this.#explain(batch.from, this.#head);
+  }
+
+  /** No results, but why: of `from … to`, or of as much of it as one batch may bring. */
+  #explain(from: number, to: number): ResultBatch {
+    const gaps = this.#gaps.explain(from, to).slice(0, LIMITS.gapsPerBatch);
+    return { epoch: this.epoch, from: gaps.at(-1)!.to + 1, results: [], gaps };
   }
 
   /** The server has everything up to `seq`. */

@@ -1,4 +1,4 @@
-import { encodeResultBatch, type Result } from "@poppo-ops/plugins/wire";
+import { encodeResultBatch, type Result, type SpoolGap } from "@poppo-ops/plugins/wire";
 import { expect, test, vi } from "vitest";
 import { type TestServer, testServer } from "../http/testing/test-server.js";
 import { systemClock } from "../kernel/clock.js";
@@ -253,6 +253,18 @@ test("merged incidents resolve when the last of their causes is gone", async () 
   expect(await incidents(on)).toMatchObject([{ status: "RESOLVED" }, { status: "MERGED" }]);
 });
 
+test("gaps without a result are sent away as well", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on);
+  const { report, release } = await stalled(on, spool);
+  const gaps = Array.from({ length: 1000 }, (_, i) => ({ from: i + 1, to: i + 1, reason: "AGE" as const }));
+  const outcomes = Promise.allSettled(Array.from({ length: 700 }, () => report(0, [], gaps)));
+  await expect(report(0, [], gaps)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS" });
+  await release();
+  expect((await outcomes)[0]).toMatchObject({ value: { ackedSeq: 1000 } });
+  expect(await sql(on, "SELECT count(*)::int FROM spool_gaps")).toEqual([{ count: 1000 }]);
+});
+
 test("a probe that is deleted while it fails takes its incident with it, and its late results are let go", async () => {
   await using on = await testServer();
   await using spool = await reporting(on);
@@ -341,10 +353,10 @@ async function stalled(on: TestServer, spool: Awaited<ReturnType<typeof reportin
   const connection = [...on.connections].find(({ principal }) => principal.id === spool.agent.id)!;
   expect(sessions.of(connection)).toBeDefined();
   return {
-    report: (i: number, results: Result[]) =>
+    report: (i: number, results: Result[], gaps: SpoolGap[] = []) =>
       ingest.report(
         { connection } as never,
-        encodeResultBatch({ epoch: spool.epoch, from: 1 + i * results.length, results, gaps: [] }),
+        encodeResultBatch({ epoch: spool.epoch, from: 1 + i * results.length + gaps.length, results, gaps }),
       ),
     async release() {
       await locker.query("ROLLBACK");
@@ -378,6 +390,18 @@ test("few results with much evidence are sent away as well: what waits is bounde
   await release();
   expect((await Promise.all(waiting)).at(-1)).toMatchObject({ ackedSeq: 4000 });
   expect(await report(5, rows)).toMatchObject({ ackedSeq: 4800 });
+});
+
+test("gaps without a result are sent away as well", async () => {
+  await using on = await testServer();
+  await using spool = await reporting(on);
+  const { report, release } = await stalled(on, spool);
+  const gaps = Array.from({ length: 1000 }, (_, i) => ({ from: i + 1, to: i + 1, reason: "AGE" as const }));
+  const outcomes = Promise.allSettled(Array.from({ length: 700 }, () => report(0, [], gaps)));
+  await expect(report(0, [], gaps)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS" });
+  await release();
+  expect((await outcomes)[0]).toMatchObject({ value: { ackedSeq: 1000 } });
+  expect(await sql(on, "SELECT count(*)::int FROM spool_gaps")).toEqual([{ count: 1000 }]);
 });
 
 test("a probe that is deleted while its first results are written hurts only itself", async () => {

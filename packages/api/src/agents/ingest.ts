@@ -13,12 +13,12 @@ import { insertGaps, insertResults, loadStates, lockMarks, marksOf, saveStates }
 import type { ProbeCatalogue } from "./probe-catalogue.js";
 import type { Sessions } from "./sessions.js";
 
-/** Rows of one transaction. */
+/** Rows of one transaction, and gaps. */
 const FLUSH_ROWS = 4000;
 /** Waiting rows from which agents are asked to slow down, and from which they are sent away. */
 const BUSY_ROWS = 20_000;
 const FULL_ROWS = 100_000;
-/** What waiting rows may take in memory, with evidence: sixty rows of it may be a megabyte. */
+/** What waiting batches may take in memory, with evidence, of which sixty rows may be a megabyte, and with gaps. */
 const FULL_BYTES = 64 * 1024 * 1024;
 const BUSY_WAIT_MS = 500;
 
@@ -40,7 +40,7 @@ export class Ingest {
     this.queue = new Gather(
       (batches) => timed(app.metrics.ingest.flush, () => this.flush(batches)),
       FLUSH_ROWS,
-      ({ batch }) => batch.rows + 1,
+      ({ batch: { rows, gaps } }) => rows + gaps.length + 1,
     );
   }
 
@@ -118,12 +118,12 @@ export class Ingest {
   }
 }
 
-/** Numbers and references of a row. */
+/** Numbers and references of a row, and a gap. */
 const ROW_BYTES = 100;
 
 /** About how much memory a batch takes while it waits. */
-function bytesOf({ rows, item, summary, metrics, evidence }: ReceivedBatch): number {
-  let bytes = rows * ROW_BYTES;
+function bytesOf({ rows, probes, item, summary, metrics, evidence, gaps }: ReceivedBatch): number {
+  let bytes = (rows + probes.length + gaps.length) * ROW_BYTES;
   for (let row = 0; row < rows; row++) {
     bytes += item[row]!.length + summary[row]!.length + (metrics[row]?.length ?? 0);
     if (evidence[row]) bytes += JSON.stringify(evidence[row]).length;
