@@ -37,8 +37,9 @@ test(
       `sessions per second at most ${traffic.map((t) => busiest(t)).join(", ")} (limit ${CONNECTIONS_PER_SECOND}); ` +
         `${traffic.map((t, i) => t.refused - refusedBefore[i]!).join(", ")} refused`,
     );
-    // Seen from outside, what was let in within a second may arrive within less; over ten seconds that evens out.
-    for (const t of traffic) expect(busiest(t, 10_000)).toBeLessThanOrEqual(11 * CONNECTIONS_PER_SECOND);
+    // Seen from outside, what was let in at the ends of a second may arrive within less than one. Without a limit each
+    // replica takes up its third of everybody at once, which is more than three times the limit.
+    for (const t of traffic) expect(busiest(t)).toBeLessThanOrEqual(2 * CONNECTIONS_PER_SECOND);
     expect(traffic.some((t, i) => t.refused > refusedBefore[i]!)).toBe(true);
   },
   TIMEOUT_MS,
