@@ -78,6 +78,9 @@ export const LIMITS = {
   batchesInFlight: 2,
 } as const;
 
+/** What an agent may be called. */
+export const AGENT_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$/;
+
 /** Private WebSocket close codes. graphql-ws clients treat 4400, 4401, 4409, 4429 and 4500 as fatal: none of ours is one of them. */
 export const CLOSE = {
   /** The server is going down or restarting; come back after the jittered wait. */

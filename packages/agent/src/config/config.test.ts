@@ -36,6 +36,8 @@ test.each([
     "server: http://x\npolicy:\n  allow:\n    - remediaton: docker.*\n",
     'agent.yaml:4: "policy.allow[0].remediaton" is not an option; did you mean "remediation"?',
   ],
+  ["server: http://x\nname: web 1\n", "agent.yaml:2: name: must begin and end with a letter or digit"],
+  [`server: http://x\nname: ${"a".repeat(101)}\n`, "agent.yaml:2: name: must begin and end"],
   ["server: ftp://x\n", "agent.yaml:1: server: must be an http or https URL"],
   ["server: http://x\nlogLevel: loud\n", "agent.yaml:2: logLevel: Invalid option"],
   ["server: [\n", "agent.yaml: "],

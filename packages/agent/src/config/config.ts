@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, isAbsolute, resolve } from "node:path";
+import { AGENT_NAME } from "@poppo-ops/plugins/wire";
 import { z } from "zod";
 import { ConfigError } from "./config-error.js";
 import { parseYaml } from "./parse-yaml.js";
@@ -21,7 +22,10 @@ export type Policy = z.output<typeof policySchema>;
 
 const configSchema = z.strictObject({
   server: z.url({ protocol: /^https?$/, error: "must be an http or https URL, for example http://poppo.example:3000" }),
-  name: z.string().min(1).max(200).default(hostname),
+  name: z
+    .string()
+    .regex(AGENT_NAME, "must begin and end with a letter or digit, of letters, digits, . _ and -, up to 100")
+    .prefault(hostname),
   dataDir: z.string().min(1).default("/var/lib/poppo-ops-agent"),
   enrolmentToken: z.string().min(1).optional(),
   policy: policySchema.optional(),

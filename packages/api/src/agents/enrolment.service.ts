@@ -1,4 +1,5 @@
 import { createPublicKey } from "node:crypto";
+import { AGENT_NAME } from "@poppo-ops/plugins/wire";
 import { and, eq, isNull, sql } from "drizzle-orm";
 import { z } from "zod";
 import { type Db, violatedConstraint } from "../db/database.js";
@@ -53,10 +54,7 @@ export const enrolAgentInput = z.object({
   token: z.string().min(1).max(200).describe("The enrolment token."),
   name: z
     .string()
-    .regex(
-      /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$/,
-      "letters, digits, dots, dashes and underscores, up to 100",
-    )
+    .regex(AGENT_NAME, "letters, digits, dots, dashes and underscores, up to 100")
     .describe("Unique among the agents that are not revoked; usually the host's name."),
   publicKey: z.record(z.string(), z.unknown()).describe("Ed25519 public key, JWK as JSON."),
   facts: z.record(z.string(), z.unknown()).describe("What the host is: platform, release, and so on."),

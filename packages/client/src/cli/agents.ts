@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { stringify } from "yaml";
 import { unwrap } from "../error.js";
 import {
@@ -57,7 +57,7 @@ interface EnrolOptions {
   name: string;
   label?: Record<string, string>;
   expires?: string;
-  url?: string;
+  server?: string;
 }
 
 const enrolCommand = (): Command =>
@@ -66,12 +66,13 @@ const enrolCommand = (): Command =>
     .option("--name <pattern>", "names the token may be used for, as web-1 or web-*", "*")
     .option("--label <name=value>", "label the agent gets; repeatable", label)
     .option("--expires <duration>", "how long the token can be used (default 15m)", duration)
+    .option("--server <url>", "where the agent reaches the server (default: where this command does)", httpUrl)
     .addHelpText("after", "\nExample:\n  poppo-ops agents enrol --name web-1 --label role=web > agent.yaml")
     .action(
       action<[], EnrolOptions>(async ({ client, out, url, remark }, options) => {
         const input = { namePattern: options.name, labels: options.label, expiresIn: options.expires };
         const made = unwrap((await client.request(CreateEnrolmentTokenDocument, { input })).createEnrolmentToken);
-        const config = agentConfig({ server: url, name: options.name, token: made.token! });
+        const config = agentConfig({ server: options.server ?? url, name: options.name, token: made.token! });
         if (out.json) return out.document({ token: made.token, expiresAt: made.expiresAt, config });
         out.say(config.trimEnd());
         remark(
@@ -80,6 +81,11 @@ const enrolCommand = (): Command =>
         remark("  poppo-ops-agent --config agent.yaml");
       }),
     );
+
+function httpUrl(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new InvalidArgumentError("Write it like https://poppo.example.com.");
+}
 
 interface AgentConfigOptions {
   server: string;

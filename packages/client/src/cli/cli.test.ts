@@ -240,6 +240,9 @@ describe("exit codes", () => {
     [["agents", "enrol", "--expires", "soon"], "Write it like 30s, 10m, 2h or 90d."],
     [["pause", "migration", "--for", "1y"], "Write it like 30s, 10m, 2h or 90d."],
     [["policies", "set", "disks", "--mode", "approval", "--cooldown", "10"], "Write it like 30s, 10m, 2h or 90d."],
+    [["policies", "set", "disks", "--mode", "approval", "--max-attempts", "101"], "a whole number from 1 to 100."],
+    [["policies", "set", "disks", "--mode", "approval", "--breaker-after", "21"], "a whole number from 1 to 20."],
+    [["agents", "enrol", "--server", "poppo.example.com"], "Write it like https://poppo.example.com."],
     [["incidents", "ack", "twelve"], '"twelve" is no incident'],
     [["incidents", "ack"], "missing required argument"],
     [["tokens", "create", "x"], "required option '--role <role>' not specified"],
@@ -373,6 +376,15 @@ describe("agents and probes", () => {
     expect(server.asked("CreateEnrolmentToken")[0]!.variables).toEqual({
       input: { namePattern: "web-1", labels: { role: "web" } },
     });
+  });
+
+  test("enrol writes the address that the agent will use, and asks the server that the saved token is of", async () => {
+    roots.createEnrolmentToken = () => ({ token: "poppo_enrol_x", expiresAt: "2026-01-01T00:15:00Z", userErrors: [] });
+    await writeCredentials(join(shell.home, ".poppo"), { url: server.url, token: "saved" });
+    const { stdout, code } = await shell.run(["agents", "enrol", "--server", "https://poppo.example.com"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("server: https://poppo.example.com\n");
+    expect(server.asked("CreateEnrolmentToken")[0]).toMatchObject({ authorization: "Bearer saved" });
   });
 
   test("revoke finds an agent by its name", async () => {

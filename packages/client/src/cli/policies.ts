@@ -61,10 +61,11 @@ const setCommand = (): Command =>
     .argument("<probe>", "name or id")
     .addOption(new Option("--mode <mode>", "approval or automatic").argParser(one(MODES)).makeOptionMandatory())
     .option("--cooldown <duration>", "least time between two runs on a target, for example 10m", duration)
-    .addOption(new Option("--max-attempts <n>", "runs on a target within the window").argParser(wholeNumber(1, 1000)))
+    .addOption(new Option("--max-attempts <n>", "runs on a target within the window").argParser(wholeNumber(1, 100)))
     .option("--window <duration>", "for example 24h", duration)
-    .addOption(new Option("--breaker-after <n>", "failed verifies that stop it").argParser(wholeNumber(1, 100)))
+    .addOption(new Option("--breaker-after <n>", "fixes in a row that did not help").argParser(wholeNumber(1, 20)))
     .addOption(new Option("--max-share <percent>", "of the group at once, for example 5%").argParser(share))
+    .addHelpText("after", "\nAn option that is not given takes its default, also where the probe has a policy already.")
     .addHelpText("after", '\nExample:\n  poppo-ops policies set "web container" --mode automatic --cooldown 10m')
     .action(
       action<[string], SetOptions>(async ({ client, out }, options, probe) => {
