@@ -3,7 +3,7 @@
  * `PROTOCOL.md` is the prose to this file.
  */
 
-/** How a probe ended. `TIMEOUT` and `INTERRUPTED` say that it did not; they are never read as "down". */
+/** How a probe ended. `TIMEOUT` and `INTERRUPTED` say that it did not: no finding about its target. */
 export const OUTCOME_STATUSES = ["OK", "WARN", "CRIT", "UNKNOWN", "NOT_APPLICABLE", "TIMEOUT", "INTERRUPTED"] as const;
 export type OutcomeStatus = (typeof OUTCOME_STATUSES)[number];
 
@@ -77,6 +77,9 @@ export const LIMITS = {
   survivors: 1000,
   batchesInFlight: 2,
 } as const;
+
+/** What an agent proves itself with: a JWT for this audience, valid for so long. */
+export const ASSERTION = { audience: "poppo-ops", seconds: 60 } as const;
 
 /** What an agent may be called. */
 export const AGENT_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$/;

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ASSERTION } from "@poppo-ops/plugins/wire";
 import { SignJWT } from "jose";
 import { z } from "zod";
 import { writeAtomically } from "../files/write-atomically.js";
@@ -19,7 +20,7 @@ export interface Identity {
   agentId: string;
   /** Verifies the commands of the one server this agent enrolled with. */
   serverKey: KeyObject;
-  /** A fresh JWT that proves the identity for the next `ASSERTION_SECONDS`. */
+  /** A fresh JWT that proves the identity for the next `ASSERTION.seconds`. */
   assertion(nowMs: number, id: string): Promise<string>;
 }
 
@@ -29,9 +30,6 @@ export interface Candidate {
   /** Stores what the server answered. */
   accept(enrolled: { agentId: string; serverKey: unknown }): Identity;
 }
-
-export const AUDIENCE = "poppo-ops";
-export const ASSERTION_SECONDS = 60;
 
 const identityPath = (dataDir: string) => join(dataDir, "identity.json");
 
@@ -87,9 +85,9 @@ function enrolledIdentity(file: IdentityFile): Identity | undefined {
       return new SignJWT()
         .setProtectedHeader({ alg: "EdDSA" })
         .setSubject(agentId)
-        .setAudience(AUDIENCE)
+        .setAudience(ASSERTION.audience)
         .setIssuedAt(now)
-        .setExpirationTime(now + ASSERTION_SECONDS)
+        .setExpirationTime(now + ASSERTION.seconds)
         .setJti(id)
         .sign(privateKey);
     },

@@ -1,3 +1,4 @@
+import { ASSERTION } from "@poppo-ops/plugins/wire";
 import { errors, importJWK, type JWTPayload, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Authenticator } from "../http/authenticate.js";
@@ -10,9 +11,7 @@ import { agentById } from "./agent.query.js";
 import type { AgentRow } from "./agent.table.js";
 import { UsedIds } from "./used-ids.js";
 
-export const AUDIENCE = "poppo-ops";
-/** How long an assertion may be valid, and how far the agent's clock may be off. Seconds. */
-const MAX_LIFETIME = 60;
+/** How far the agent's clock may be off. Seconds. */
 const TOLERANCE = 300;
 
 /** An agent that has proved who it is. */
@@ -64,8 +63,8 @@ interface Claims {
 async function verify(agent: AgentRow, assertion: string, nowMs: number): Promise<Claims> {
   const { iat, exp, jti } = await verifiedPayload(agent, assertion, nowMs);
   if (iat! * 1000 - nowMs > TOLERANCE * 1000) throw clockSkew(agent.name, iat!, nowMs);
-  if (exp! - iat! > MAX_LIFETIME || exp! < iat!)
-    throw refuse(`the assertion is valid for ${exp! - iat!} s; ${MAX_LIFETIME} s is the limit`);
+  if (exp! - iat! > ASSERTION.seconds || exp! < iat!)
+    throw refuse(`the assertion is valid for ${exp! - iat!} s; ${ASSERTION.seconds} s is the limit`);
   return { iat: iat!, exp: exp!, jti: jti! };
 }
 
@@ -73,7 +72,7 @@ async function verifiedPayload(agent: AgentRow, assertion: string, nowMs: number
   try {
     const { payload } = await jwtVerify(assertion, await importJWK(agent.publicKey, "EdDSA"), {
       algorithms: ["EdDSA"],
-      audience: AUDIENCE,
+      audience: ASSERTION.audience,
       subject: agent.id,
       requiredClaims: ["iat", "exp", "jti"],
       clockTolerance: TOLERANCE,

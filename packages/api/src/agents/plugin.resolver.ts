@@ -30,7 +30,8 @@ export class PluginRemediation {
   @Field(() => Json, { description: "JSON Schema of `input`." }) inputSchema!: unknown;
   @Field(() => RiskEnum) risk!: string;
   @Field(() => Boolean, { description: "Twice does what once does." }) idempotent!: boolean;
-  @Field(() => Boolean, { description: "It can be rolled back." }) reversible!: boolean;
+  @Field(() => Boolean, { description: "What it does can be undone; the server does not undo it by itself." })
+  reversible!: boolean;
   @Field(() => String, { description: "The probe that proves its effect." }) verifyProbe!: string;
 }
 

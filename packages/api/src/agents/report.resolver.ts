@@ -68,7 +68,7 @@ export class AgentSession {
   @Field(() => Int) leaseMs!: number;
   @Field(() => BigIntText, {
     nullable: true,
-    description: "Set on the first message: the high-water mark of each spool epoch the server knows.",
+    description: "Set on the first message: the high-water mark of the spool of `ackedEpoch`.",
   })
   ackedSeq!: number | null;
   @Field(() => String, { nullable: true }) ackedEpoch!: string | null;

@@ -26,11 +26,7 @@ export const SeverityEnum = publishEnum(
   SEVERITIES,
   "P0 answers within 15 minutes, P1 1 hour, P2 4 hours, P3 the next business day.",
 );
-export const CategoryEnum = publishEnum(
-  "IncidentCategory",
-  CATEGORIES,
-  "What kind of trouble; the escalation matrix goes by it.",
-);
+export const CategoryEnum = publishEnum("IncidentCategory", CATEGORIES, "What kind of trouble.");
 export const RoleEnum = publishEnum("Role", ROLES, "What a token may do.");
 export const OutcomeStatusEnum = publishEnum("OutcomeStatus", OUTCOME_STATUSES, "How a probe ended.");
 export const CommandEndEnum = publishEnum("CommandEnd", COMMAND_ENDS, "How a command ended.");

@@ -11,7 +11,8 @@ test("docs/errors.md is true; `vitest run packages/api/src/kernel/app-error.test
 Every error has a code of this table, over HTTP and over WebSocket alike.
 
 - Refusals a caller must expect stand in the \`userErrors\` of a mutation's payload: \`{ code field message }\`. The same
-  codes are top-level errors where a query has no payload.
+  codes are top-level errors where a query has no payload. So is \`CONFLICT\` over WebSocket, when the id of an operation is used
+  again before that operation has ended.
 - Everything else is a top-level GraphQL error: \`extensions.code\` holds the code, \`extensions.requestId\` finds it in the
   server's log, and \`extensions\` holds what the message mentions (\`retryAfterMs\`, \`lastCursor\`, \`expectedSeq\`, \`field\`).
 

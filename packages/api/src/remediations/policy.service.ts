@@ -19,8 +19,13 @@ export const setRemediationPolicy = command({
     mode: z.enum(POLICY_MODES).describe("AUTOMATIC begins by itself, within the safety rules."),
     cooldown: duration(1000, 7 * DAY)
       .optional()
-      .describe("Between two automatic runs on a target. Default 10m."),
-    maxAttempts: z.int().min(1).max(100).optional().describe("Automatic runs on a target per window. Default 3."),
+      .describe("From the end of any run on a target to the next automatic one. Default 10m."),
+    maxAttempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe("Runs on a target per window, a person's counted too, after which none is automatic. Default 3."),
     window: duration(60_000, 30 * DAY)
       .optional()
       .describe("What maxAttempts counts in. Default 24h."),

@@ -46,8 +46,12 @@ export const RemediationPolicy = typeFrom(
   {
     id: "Its id.",
     mode: "Who lets the probe's remediation begin.",
-    cooldownMs: { as: "cooldown", type: Duration, description: "Between two automatic runs on a target." },
-    maxAttempts: "Automatic runs on a target per window.",
+    cooldownMs: {
+      as: "cooldown",
+      type: Duration,
+      description: "From the end of any run on a target to the next automatic one.",
+    },
+    maxAttempts: "Runs on a target per window, a person's counted too, after which none is automatic.",
     windowMs: { as: "window", type: Duration, description: "What maxAttempts counts in." },
     breakerAfter: "Fixes in a row that did not help, until automation stays away.",
     maxShare: "Share of the service's (or probe's) targets that may be under repair at once.",

@@ -199,7 +199,7 @@ export type EventFilter = {
   types?: Array<string> | null | undefined;
 };
 
-/** What kind of trouble; the escalation matrix goes by it. */
+/** What kind of trouble. */
 export type IncidentCategory =
   | 'APPLICATION_CRASH'
   | 'DATABASE'
@@ -486,9 +486,9 @@ export type SetRemediationPolicyInput = {
   breakerAfter?: number | null | undefined;
   /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
-  /** Between two automatic runs on a target. Default 10m. */
+  /** From the end of any run on a target to the next automatic one. Default 10m. */
   cooldown?: string | null | undefined;
-  /** Automatic runs on a target per window. Default 3. */
+  /** Runs on a target per window, a person's counted too, after which none is automatic. Default 3. */
   maxAttempts?: number | null | undefined;
   /** Of the service's (or probe's) targets under repair at once; one always may be. Default 0.05. */
   maxShare?: number | null | undefined;
