@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ANONYMOUS, authorise, type Permission, ROLES, type Role, SYSTEM } from "./permissions.js";
+import { ANONYMOUS, authorise, type Permission, ROLES, type Role, rolesWith, SYSTEM } from "./permissions.js";
+import { documentTable } from "./testing/document-table.js";
 
 /** Written out a second time on purpose: a change of who may do what shows up here. */
 const MAY: Record<Permission, string> = {
@@ -43,4 +44,16 @@ test("a refusal names who asked, the role, the permission and the roles that hav
   expect(() => authorise(person("VIEWER"), "service:write")).toThrow(
     'ana has the role VIEWER; "service:write" needs one of OPERATOR, ADMIN.',
   );
+});
+
+test("docs/operating.md has who may do what; agents may only report", async () => {
+  const roles = ROLES.filter((role) => role !== "AGENT");
+  const rows = await documentTable("operating.md", "roles");
+  expect(rows.map(([permission, ...cells]) => [permission, ...cells.slice(0, roles.length)]).sort()).toEqual(
+    permissions
+      .filter((permission) => permission !== "agent:report")
+      .map((permission) => [permission, ...roles.map((role) => (rolesWith(permission).includes(role) ? "yes" : "–"))])
+      .sort(),
+  );
+  expect(permissions.filter((permission) => rolesWith(permission).includes("AGENT"))).toEqual(["agent:report"]);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { documentTable } from "../kernel/testing/document-table.js";
 import { type Facts, judge, RULES, type Rule } from "./safety.js";
 
 const now = new Date("2026-05-01T12:00:00Z");
@@ -51,6 +52,15 @@ test("nothing refuses when nothing is wrong", () => {
 test.each(RULES)("%s refuses automation, and the message begins with its name", (rule) => {
   const verdict = judge({ ...fine, ...WRONG[rule] });
   expect(verdict).toMatchObject({ allowed: false, rule, message: expect.stringMatching(`^${rule}: `) });
+});
+
+test("docs/remediations.md has the rules in their order, and whom each holds for", async () => {
+  const asked = ["automation" as const, person, { person: "ana", reason: "I know" }];
+  const cell = (rule: Rule, by: Facts["by"]) => (ruleOf({ ...fine, ...WRONG[rule], by }) === rule ? "refuses" : "–");
+  const rows = await documentTable("remediations.md", "rules");
+  expect(rows.map(([rule, , ...whom]) => [rule, ...whom])).toEqual(
+    RULES.map((rule) => [rule, ...asked.map((by) => cell(rule, by))]),
+  );
 });
 
 test("the first rule in the order answers", () => {
