@@ -24,7 +24,7 @@ export interface SchemaComparison {
 }
 
 /** The public API as text: what the code says, sorted, with its descriptions. */
-export const schemaText = async (): Promise<string> => `${printSchema(lexicographicSortSchema(await buildSchema()))}\n`;
+const schemaText = async (): Promise<string> => `${printSchema(lexicographicSortSchema(await buildSchema()))}\n`;
 
 /** How the code's schema differs from `schema.graphql`. */
 export async function compareSchema(): Promise<SchemaComparison> {

@@ -85,7 +85,7 @@ export function createConnection(options: ConnectionOptions): Client {
   return client;
 }
 
-export const isFinal = (cause: unknown): boolean => (cause as { code?: unknown } | null)?.code === CLOSE_REVOKED;
+const isFinal = (cause: unknown): boolean => (cause as { code?: unknown } | null)?.code === CLOSE_REVOKED;
 
 /** What a connection's end means to the operations on it. */
 export function closedError({ code, reason, error, final }: SocketState): PoppoError {

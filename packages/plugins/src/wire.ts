@@ -92,8 +92,6 @@ export const CLOSE = {
   SUPERSEDED: 4410,
   /** The agent was revoked or the token expired; do not come back with the same credential. */
   REVOKED: 4403,
-  /** The peer did not answer pings. */
-  UNRESPONSIVE: 4408,
   /** The server is full; come back later. */
   TRY_LATER: 4503,
 } as const;

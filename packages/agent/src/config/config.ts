@@ -8,7 +8,7 @@ import { parseYaml } from "./parse-yaml.js";
 
 const RISKS = ["R0", "R1", "R2", "R3"] as const;
 
-export const policySchema = z.strictObject({
+const policySchema = z.strictObject({
   /** Remediations up to this risk need no rule. */
   maxRisk: z.enum(RISKS).default("R1"),
   /** What is allowed above it: a glob over `<plugin>.<remediation>` and globs over the target, `docker/web-*`. */

@@ -24,7 +24,7 @@ export function writeAtomically(path: string, text: string, { mode = 0o600, dura
 }
 
 /** Makes a created, renamed or deleted name in `folder` survive power loss. */
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   const fd = openSync(folder, "r");
   try {
     fsyncSync(fd);

@@ -2,7 +2,7 @@ import type { OutputChunk } from "@poppo-ops/plugins/wire";
 
 export type Piece = Omit<OutputChunk, "seq">;
 
-export const KEEP = { headBytes: 256 * 1024, tailBytes: 256 * 1024 };
+const KEEP = { headBytes: 256 * 1024, tailBytes: 256 * 1024 };
 
 /** Lets the first bytes of an output pass, holds back the last ones, and counts what it drops between them. */
 export class HeadTail {

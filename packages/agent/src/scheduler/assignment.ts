@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** A probe the server wants run here. Times are milliseconds. */
-export const assignmentSchema = z.object({
+const assignmentSchema = z.object({
   probeId: z.string(),
   name: z.string(),
   kind: z.string(),

@@ -2,7 +2,7 @@ import type { Outcome } from "@poppo-ops/plugins";
 import { LIMITS, type Metrics, OUTCOME_STATUSES, type Result } from "@poppo-ops/plugins/wire";
 import { clip, clipJson } from "../clip.js";
 
-export const ITEMS_PER_RUN = 500;
+const ITEMS_PER_RUN = 500;
 
 type Observation = Omit<Result, "probeId" | "at" | "durationMs">;
 

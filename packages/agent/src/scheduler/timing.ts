@@ -5,7 +5,7 @@ import type { Assignment } from "./assignment.js";
 type Schedule = Pick<Assignment, "probeId" | "intervalMs" | "retryIntervalMs" | "maxAttempts">;
 
 /** A fraction from 0 up to 1 that is the same for this probe on every start: it spreads probes over their interval. */
-export function phaseOf(probeId: string): number {
+function phaseOf(probeId: string): number {
   return createHash("sha256").update(probeId).digest().readUInt32LE(0) / 2 ** 32;
 }
 

@@ -5,8 +5,8 @@ import { publishEnum } from "../graphql/enums.js";
 import { Requires } from "../graphql/policy.js";
 import { Json } from "../graphql/scalars.js";
 
-export const RISKS = ["R0", "R1", "R2", "R3"] as const;
-export const RiskEnum = publishEnum(
+const RISKS = ["R0", "R1", "R2", "R3"] as const;
+const RiskEnum = publishEnum(
   "Risk",
   RISKS,
   "R0 reads; R1 is reversible and without impact; R2 disrupts briefly; R3 changes data or configuration, or is a wide outage.",

@@ -29,4 +29,4 @@ export const SeverityEnum = publishEnum(
 export const CategoryEnum = publishEnum("IncidentCategory", CATEGORIES, "What kind of trouble.");
 export const RoleEnum = publishEnum("Role", ROLES, "What a token may do.");
 export const OutcomeStatusEnum = publishEnum("OutcomeStatus", OUTCOME_STATUSES, "How a probe ended.");
-export const CommandEndEnum = publishEnum("CommandEnd", COMMAND_ENDS, "How a command ended.");
+publishEnum("CommandEnd", COMMAND_ENDS, "How a command ended.");

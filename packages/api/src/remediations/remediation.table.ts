@@ -17,7 +17,7 @@ import { id, json, moment, updatedAt } from "../db/columns.js";
 import { incidents } from "../incidents/incident.table.js";
 import { RUN_STATUSES } from "./run.state.js";
 
-export const RISKS = ["R0", "R1", "R2", "R3"] as const;
+const RISKS = ["R0", "R1", "R2", "R3"] as const;
 
 export const remediationRuns = pgTable(
   "remediation_runs",

@@ -114,7 +114,7 @@ async function commandPreview(act: Act, { agentId, kind, input, target }: Remedi
 }
 
 /** The honest form of a preview that there is none of. */
-export const cannotPreview = (reason: string) => ({ possible: false as const, reason });
+const cannotPreview = (reason: string) => ({ possible: false as const, reason });
 
 async function alreadyLive(db: Db, { agent }: Subject, { target }: Remedy): Promise<AppError> {
   const [live] = await db

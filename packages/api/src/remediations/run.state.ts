@@ -23,18 +23,11 @@ export const RUN_STATUSES = [
 ] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-export const LIVE_RUN_STATUSES = [
-  "AWAITING_APPROVAL",
-  "QUEUED",
-  "RUNNING",
-  "VERIFYING",
-] as const satisfies readonly RunStatus[];
-
 /** Hold the target's lock, and count as "at once" for the blast radius. */
 export const ACTING_RUN_STATUSES = ["QUEUED", "RUNNING", "VERIFYING"] as const satisfies readonly RunStatus[];
 
 /** What may follow each status. */
-export const NEXT: Record<RunStatus, readonly RunStatus[]> = {
+const NEXT: Record<RunStatus, readonly RunStatus[]> = {
   AWAITING_APPROVAL: ["QUEUED", "REJECTED", "CANCELLED", "REFUSED", "EXPIRED"],
   QUEUED: ["RUNNING", "FAILED", "CANCELLED", "REFUSED", "TIMED_OUT", "INTERRUPTED", "EXPIRED"],
   RUNNING: ["VERIFYING", "SUCCEEDED", "FAILED", "CANCELLED", "REFUSED", "TIMED_OUT", "INTERRUPTED", "LOST"],

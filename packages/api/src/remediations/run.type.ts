@@ -10,8 +10,8 @@ import { POLICY_MODES, processing, remediationPolicies, remediationRuns } from "
 import type { RunConditions } from "./run.query.js";
 import { RUN_STATUSES, type RunStatus } from "./run.state.js";
 
-export const RunStatusEnum = publishEnum("RunStatus", RUN_STATUSES, "Where a remediation run stands.");
-export const PolicyModeEnum = publishEnum("PolicyMode", POLICY_MODES, "Who lets a remediation begin.");
+const RunStatusEnum = publishEnum("RunStatus", RUN_STATUSES, "Where a remediation run stands.");
+publishEnum("PolicyMode", POLICY_MODES, "Who lets a remediation begin.");
 
 export const RemediationRun = typeFrom(
   "RemediationRun",

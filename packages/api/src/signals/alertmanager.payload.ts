@@ -3,7 +3,7 @@ import { AppError } from "../kernel/app-error.js";
 import { storable } from "../kernel/storable.js";
 
 export const PAYLOAD_BYTES = 10 * 1024 * 1024;
-export const PAYLOAD_ALERTS = 10_000;
+const PAYLOAD_ALERTS = 10_000;
 /** How often one alert may change its status within a payload; Alertmanager names each alert once. */
 const STATUS_CHANGES = 10;
 

@@ -11,7 +11,7 @@ export interface Credentials {
 export const credentialsPath = (dataDir: string): string => join(dataDir, "credentials.json");
 
 /** Where credentials may be: the data folder named, else the one here, else the one of the user. */
-export const credentialFolders = ({ POPPO_DATA_DIR: dataDir }: NodeJS.ProcessEnv): string[] =>
+const credentialFolders = ({ POPPO_DATA_DIR: dataDir }: NodeJS.ProcessEnv): string[] =>
   dataDir ? [resolve(dataDir.replace(/^~(?=$|\/)/, homedir()))] : [resolve(".poppo"), join(homedir(), ".poppo")];
 
 /** @throws when a file is there but cannot be read or understood: silence would look like a wrong token */

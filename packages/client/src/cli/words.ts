@@ -8,7 +8,7 @@ const UNITS = [
 ] as const;
 
 /** How long: `45s`, `12m`, `3h`, `2d`. */
-export function span(ms: number): string {
+function span(ms: number): string {
   const [unit, size] = UNITS.find(([, size]) => ms >= size) ?? ["s", 1_000];
   return `${Math.floor(ms / size)}${unit}`;
 }

@@ -40,7 +40,7 @@ function describeSwap(percent: number, used: number, total: number, limits?: { w
 }
 
 /** `/proc/meminfo` in bytes by its own names. */
-export function parseMeminfo(text: string): Partial<Record<string, number>> {
+function parseMeminfo(text: string): Partial<Record<string, number>> {
   const lines = text.matchAll(/^(\w+):\s+(\d+)( kB)?$/gm);
   return Object.fromEntries([...lines].map(([, name, value, kB]) => [name, Number(value) * (kB ? 1024 : 1)]));
 }

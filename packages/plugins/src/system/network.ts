@@ -71,7 +71,7 @@ async function physicalInterfaces(host: Host): Promise<string[]> {
   return physical.includes(true) ? names.filter((_, i) => physical[i]) : names;
 }
 
-export function parseNetDev(text: string): Interfaces {
+function parseNetDev(text: string): Interfaces {
   const lines = text.matchAll(/^\s*([^\s:]+):\s*(\d.*)$/gm);
   return Object.fromEntries([...lines].map(([, name, counters]) => [name, parseCounters(counters as string)]));
 }

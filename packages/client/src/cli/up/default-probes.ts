@@ -19,7 +19,7 @@ export const DATABASE_PASSWORD = "POPPO_DATABASE_PASSWORD";
 const lasting = (minutes: number) => ({ rules: { forMs: minutes * 60_000 } });
 
 /** What a first start watches on this host. */
-export const defaultProbes = ({ url, database }: Ready, env: NodeJS.ProcessEnv): CreateProbeInput[] => [
+const defaultProbes = ({ url, database }: Ready, env: NodeJS.ProcessEnv): CreateProbeInput[] => [
   { name: "cpu", kind: "system.cpu", interval: "10s", severity: "P2", category: "PERFORMANCE", ...lasting(2) },
   { name: "memory", kind: "system.memory", interval: "10s", severity: "P1", category: "PERFORMANCE", ...lasting(1) },
   { name: "load", kind: "system.load", interval: "30s", severity: "P3", category: "PERFORMANCE", ...lasting(5) },
