@@ -7,7 +7,7 @@ import type { z } from "zod";
 import type { Outcome } from "../contract.js";
 import { manifest } from "./config.js";
 import { plugin } from "./index.js";
-import { type Cluster, findBinaries, startCluster } from "./throwaway-cluster.js";
+import { type Cluster, findBinaries, startCluster } from "./testing/throwaway-cluster.js";
 
 type Config = z.input<typeof manifest.probes.ready.config>;
 
