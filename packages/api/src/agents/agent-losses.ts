@@ -1,3 +1,4 @@
+import { OPEN } from "../incidents/incident.state.js";
 import { type NewIncident, raiseMany } from "../incidents/raise.js";
 import type { Act } from "../kernel/command.js";
 import { newId } from "../kernel/ids.js";
@@ -58,7 +59,7 @@ export async function splitSmallLosses(act: Act): Promise<void> {
     `SELECT own.id AS "incidentId", ${ENROLLED} AS enrolled,
        jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name) ORDER BY a.name) AS left
      FROM agents a JOIN incidents own ON own.id = a.down_incident_id AND starts_with(own.dedup_key, $1)
-     JOIN incidents i ON i.id = coalesce(own.merged_into_id, own.id) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+     JOIN incidents i ON i.id = coalesce(own.merged_into_id, own.id) AND i.status IN ${OPEN}
      WHERE a.status = 'DOWN' GROUP BY own.id`,
     [MASS_KEY],
   );
@@ -88,7 +89,7 @@ async function whoWentWith({ client }: Act, downed: Lost[]): Promise<{ enrolled:
   const first = Math.min(...downed.map(({ since }) => since.getTime()));
   const { rows } = await client.query<Down & { enrolled: number }>(
     `SELECT a.id, a.name, a.down_since AS since, a.down_incident_id AS "incidentId", ${ENROLLED} AS enrolled,
-       CASE WHEN starts_with(i.dedup_key, $2) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED', 'MERGED')
+       CASE WHEN starts_with(i.dedup_key, $2) AND (i.status IN ${OPEN} OR i.status = 'MERGED')
          THEN i.dedup_key END AS "massKey"
      FROM agents a LEFT JOIN incidents i ON i.id = a.down_incident_id
      WHERE a.status = 'DOWN' AND a.down_since >= $1 ORDER BY a.name`,

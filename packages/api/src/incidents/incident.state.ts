@@ -8,6 +8,8 @@ export const INCIDENT_STATUSES = ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED", "RESOL
 export type IncidentStatus = (typeof INCIDENT_STATUSES)[number];
 
 export const OPEN_STATUSES = ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED"] as const satisfies readonly IncidentStatus[];
+/** The same as SQL, for `status IN ${OPEN}`. The index of `incident.table.ts` has it as the migrations wrote it. */
+export const OPEN = `(${OPEN_STATUSES.map((status) => `'${status}'`).join(", ")})`;
 
 export type IncidentAction = "acknowledge" | "snooze" | "wake" | "resolve" | "reopen" | "merge" | "edit" | "note";
 

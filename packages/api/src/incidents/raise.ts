@@ -4,6 +4,7 @@ import type { Act } from "../kernel/command.js";
 import { newId } from "../kernel/ids.js";
 import { storableJson } from "../kernel/storable.js";
 import type { IncidentCategory, Severity } from "../kernel/vocabulary.js";
+import { OPEN } from "./incident.state.js";
 import { type IncidentRow, incidents } from "./incident.table.js";
 
 /** What is known of a trouble when it is raised. The same `dedupKey` means the same trouble while it is open. */
@@ -60,11 +61,11 @@ const LOCK_OPEN = {
   name: "lock_open_incidents",
   text: `WITH open AS (
       SELECT i.id, i.dedup_key AS key FROM incidents i
-      WHERE i.dedup_key = ANY($1) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+      WHERE i.dedup_key = ANY($1) AND i.status IN ${OPEN}
       UNION ALL
       SELECT m.merged_into_id, m.dedup_key FROM incidents m WHERE m.dedup_key = ANY($1) AND m.status = 'MERGED')
     SELECT open.key, i.* FROM incidents i JOIN open USING (id)
-    WHERE i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED') ORDER BY i.id FOR UPDATE OF i`,
+    WHERE i.status IN ${OPEN} ORDER BY i.id FOR UPDATE OF i`,
 };
 
 async function lockOpen({ client }: Act, keys: string[]): Promise<Map<string, IncidentRow>> {
@@ -86,9 +87,9 @@ const INSERT = {
       "dedupKey" text, "serviceId" uuid, evidence jsonb)
     WHERE g."dedupKey" IS NULL OR NOT EXISTS (
       SELECT FROM incidents m JOIN incidents i ON i.id = m.merged_into_id
-      WHERE m.dedup_key = g."dedupKey" AND m.status = 'MERGED' AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED'))
+      WHERE m.dedup_key = g."dedupKey" AND m.status = 'MERGED' AND i.status IN ${OPEN})
     ORDER BY g."dedupKey"
-    ON CONFLICT (dedup_key) WHERE status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED') DO NOTHING
+    ON CONFLICT (dedup_key) WHERE status IN ${OPEN} DO NOTHING
     RETURNING *`,
 };
 

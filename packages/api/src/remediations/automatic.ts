@@ -2,6 +2,7 @@ import { and, eq, isNotNull, sql } from "drizzle-orm";
 import type { ProbeRow } from "../agents/probe.table.js";
 import { withItem } from "../agents/with-item.js";
 import type { Module } from "../engine/engine.js";
+import { OPEN } from "../incidents/incident.state.js";
 import { type App, systemScope } from "../kernel/app.js";
 import { AppError } from "../kernel/app-error.js";
 import { type Act, act } from "../kernel/command.js";
@@ -76,7 +77,7 @@ const CANDIDATES = {
     JOIN agents a ON a.id = s.agent_id
     JOIN incidents raised ON raised.id = s.incident_id
     JOIN incidents i ON i.id = coalesce(raised.merged_into_id, raised.id)
-    WHERE pol.mode = 'AUTOMATIC' AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+    WHERE pol.mode = 'AUTOMATIC' AND i.status IN ${OPEN}
       AND ($1::uuid IS NULL OR (s.agent_id, s.probe_id, s.item) > ($1, $2::uuid, $3::text))
       AND NOT EXISTS (
         SELECT FROM remediation_runs r

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { resolveMany } from "../incidents/incident.service.js";
+import { OPEN } from "../incidents/incident.state.js";
 import type { Act } from "../kernel/command.js";
 import { AGENTS_SOURCE, ALERTMANAGER_SOURCE, PROBE_SOURCE } from "./sources.js";
 
@@ -47,7 +48,7 @@ const LOCK = {
 const OVER = {
   name: "over_incidents",
   text: `SELECT i.id FROM incidents i
-    WHERE i.id = ANY($1::uuid[]) AND i.status IN ('TRIGGERED', 'ACKNOWLEDGED', 'SNOOZED')
+    WHERE i.id = ANY($1::uuid[]) AND i.status IN ${OPEN}
       AND (i.source IN ('${PROBE_SOURCE}', '${AGENTS_SOURCE}') OR starts_with(i.source, '${ALERTMANAGER_SOURCE}'))
       AND NOT EXISTS (SELECT FROM incident_causes c WHERE c.incident_id = i.id)
       AND NOT EXISTS (
