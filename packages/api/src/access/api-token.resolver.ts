@@ -1,9 +1,10 @@
 import { Arg, Ctx, Int, Mutation, Query, Resolver } from "type-graphql";
-import { connectionOf, countRows, paginate } from "../graphql/connection.js";
+import { connectionOf } from "../graphql/connection.js";
 import type { Context } from "../graphql/context.js";
 import { Node } from "../graphql/node.js";
 import { payload, payloadOf } from "../graphql/payload.js";
 import { Requires } from "../graphql/policy.js";
+import { listOf } from "../graphql/table-queries.js";
 import { inputFrom, typeFrom } from "../graphql/type-from.js";
 import { createApiToken, revokeApiToken } from "./api-token.service.js";
 import { apiTokens } from "./api-token.table.js";
@@ -42,21 +43,12 @@ export class ApiTokenResolver {
     @Ctx() { scope }: Context,
   ) {
     const { db } = scope.app.database;
-    return paginate({
+    return listOf(db, apiTokens, {
       paging: { first, after },
       orderBy: [
         { key: "createdAt", column: apiTokens.createdAt, descending: true },
         { key: "id", column: apiTokens.id },
       ],
-      where: undefined,
-      select: (where, orderBy, limit) =>
-        db
-          .select()
-          .from(apiTokens)
-          .where(where)
-          .orderBy(...orderBy)
-          .limit(limit),
-      count: (where) => countRows(db, apiTokens, where),
     });
   }
 

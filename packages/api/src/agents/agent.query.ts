@@ -1,7 +1,8 @@
-import { and, asc, eq, ilike, inArray, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/database.js";
-import { type Connection, countRows, type Paging, paginate } from "../graphql/connection.js";
-import { inOrder, type LoaderDefinition } from "../graphql/context.js";
+import type { Connection, Paging } from "../graphql/connection.js";
+import type { LoaderDefinition } from "../graphql/context.js";
+import { byId, contains, listOf } from "../graphql/table-queries.js";
 import { type AGENT_STATUSES, type AgentRow, agentSessions, agents, spoolGaps } from "./agent.table.js";
 
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
@@ -15,40 +16,24 @@ export interface AgentConditions {
 
 /** Agents by name; those of the same name (one was revoked) by id. */
 export function findAgents(db: Db, conditions: AgentConditions, paging: Paging): Promise<Connection<AgentRow>> {
-  return paginate<AgentRow>({
+  return listOf(db, agents, {
     paging,
     orderBy: [
       { key: "name", column: agents.name },
       { key: "id", column: agents.id },
     ],
     where: conditionsSql(conditions),
-    select: (where, orderBy, limit) =>
-      db
-        .select()
-        .from(agents)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
-    count: (where) => countRows(db, agents, where),
   });
 }
 
 const conditionsSql = ({ statuses, search, labels }: AgentConditions): SQL | undefined =>
   and(
     statuses ? inArray(agents.status, statuses) : undefined,
-    search ? ilike(agents.name, `%${search.replace(/[\\%_]/g, "\\$&")}%`) : undefined,
+    search ? contains(agents.name, search) : undefined,
     labels ? sql`${agents.labels} @> ${JSON.stringify(labels)}::jsonb` : undefined,
   );
 
-export const agentById: LoaderDefinition<string, AgentRow> = async (db, ids) =>
-  inOrder(
-    ids,
-    await db
-      .select()
-      .from(agents)
-      .where(inArray(agents.id, [...ids])),
-    (row) => row.id,
-  );
+export const agentById = byId(agents);
 
 /** The agent of that name that is not revoked; else the one revoked last. */
 export async function agentByName(db: Db, name: string): Promise<AgentRow | null> {

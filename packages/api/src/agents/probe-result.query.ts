@@ -3,7 +3,8 @@ import { and, eq, gte, inArray, lt, sql } from "drizzle-orm";
 import { bigint, customType, pgTable, real, text, uuid } from "drizzle-orm/pg-core";
 import { moment } from "../db/columns.js";
 import type { Db } from "../db/database.js";
-import { type Connection, countRows, type Paging, paginate } from "../graphql/connection.js";
+import type { Connection, Paging } from "../graphql/connection.js";
+import { listOf } from "../graphql/table-queries.js";
 
 /** Numbers on the disk, words everywhere else. */
 const status = customType<{ data: OutcomeStatus; driverData: number }>({
@@ -45,7 +46,7 @@ export function findResults(
   paging: Paging,
 ): Promise<Connection<ProbeResultRow>> {
   const end = until ? sql`${until.toISOString()}::timestamptz` : sql`now()`;
-  return paginate<ProbeResultRow>({
+  return listOf(db, probeResults, {
     paging,
     orderBy: [
       { key: "at", column: probeResults.at, descending: true },
@@ -60,13 +61,5 @@ export function findResults(
       since ? gte(probeResults.at, since) : sql`${probeResults.at} >= ${end} - interval '1 hour'`,
       until ? lt(probeResults.at, until) : undefined,
     ),
-    select: (where, orderBy, limit) =>
-      db
-        .select()
-        .from(probeResults)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
-    count: (where) => countRows(db, probeResults, where),
   });
 }

@@ -1,8 +1,9 @@
 import type { OutcomeStatus } from "@poppo-ops/plugins/wire";
 import { and, asc, eq, inArray, sql } from "drizzle-orm";
 import type { Db } from "../db/database.js";
-import { type Connection, countRows, type OrderBy, type Paging, paginate } from "../graphql/connection.js";
+import { type Connection, type OrderBy, type Paging, paginate } from "../graphql/connection.js";
 import type { LoaderDefinition, Loaders } from "../graphql/context.js";
+import { listOf } from "../graphql/table-queries.js";
 import { type ProbeStateRow, probeState } from "./probe.table.js";
 
 export interface ProbeStateConditions {
@@ -20,7 +21,7 @@ export function findProbeStates(
   { agentIds, probeIds, statuses }: ProbeStateConditions,
   paging: Paging,
 ): Promise<Connection<ProbeStateRow>> {
-  return paginate<ProbeStateRow>({
+  return listOf(db, probeState, {
     paging,
     orderBy: [agentId, probeId, item],
     where: and(
@@ -28,14 +29,6 @@ export function findProbeStates(
       probeIds ? inArray(probeState.probeId, probeIds) : undefined,
       statuses ? inArray(probeState.status, statuses) : undefined,
     ),
-    select: (where, orderBy, limit) =>
-      db
-        .select()
-        .from(probeState)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
-    count: (where) => countRows(db, probeState, where),
   });
 }
 

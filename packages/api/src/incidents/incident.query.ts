@@ -1,7 +1,7 @@
-import { and, eq, gt, ilike, inArray, isNotNull, isNull, lt, type SQL } from "drizzle-orm";
+import { and, eq, gt, inArray, isNotNull, isNull, lt, type SQL } from "drizzle-orm";
 import type { Db } from "../db/database.js";
 import { type Connection, countRows, type OrderBy, type Paging, paginate } from "../graphql/connection.js";
-import { inOrder, type LoaderDefinition } from "../graphql/context.js";
+import { byId, contains } from "../graphql/table-queries.js";
 import type { IncidentCategory, Severity } from "../kernel/vocabulary.js";
 import type { IncidentStatus } from "./incident.state.js";
 import { type IncidentRow, incidents } from "./incident.table.js";
@@ -62,7 +62,7 @@ function conditionsSql(given: IncidentConditions): SQL | undefined {
     typeof given.assignee === "string" ? eq(incidents.assignee, given.assignee) : undefined,
     typeof given.assigned === "boolean" ? isAssigned(given.assigned) : undefined,
     typeof given.source === "string" ? eq(incidents.source, given.source) : undefined,
-    given.search ? ilike(incidents.title, `%${given.search.replace(/[\\%_]/g, "\\$&")}%`) : undefined,
+    given.search ? contains(incidents.title, given.search) : undefined,
     given.createdAfter ? gt(incidents.createdAt, given.createdAfter) : undefined,
     given.createdBefore ? lt(incidents.createdAt, given.createdBefore) : undefined,
   );
@@ -70,15 +70,7 @@ function conditionsSql(given: IncidentConditions): SQL | undefined {
 
 const isAssigned = (yes: boolean): SQL => (yes ? isNotNull : isNull)(incidents.assignee);
 
-export const incidentById: LoaderDefinition<string, IncidentRow> = async (db, ids) =>
-  inOrder(
-    ids,
-    await db
-      .select()
-      .from(incidents)
-      .where(inArray(incidents.id, [...ids])),
-    (row) => row.id,
-  );
+export const incidentById = byId(incidents);
 
 export async function incidentByNumber(db: Db, value: number): Promise<IncidentRow | null> {
   const [row] = await db.select().from(incidents).where(eq(incidents.number, value));

@@ -1,6 +1,6 @@
-import { getTableName, inArray, sql, type Table } from "drizzle-orm";
+import { getTableName, sql, type Table } from "drizzle-orm";
 import { Arg, Ctx, ID, Query, Resolver } from "type-graphql";
-import { type ApiTokenRow, apiTokens } from "../access/api-token.table.js";
+import { apiTokens } from "../access/api-token.table.js";
 import { agentById } from "../agents/agent.query.js";
 import { agents } from "../agents/agent.table.js";
 import { probeById } from "../agents/probe.query.js";
@@ -8,6 +8,7 @@ import { probes } from "../agents/probe.table.js";
 import { type Context, inOrder, type LoaderDefinition } from "../graphql/context.js";
 import { Node } from "../graphql/node.js";
 import { Requires } from "../graphql/policy.js";
+import { byId } from "../graphql/table-queries.js";
 import { incidentById } from "../incidents/incident.query.js";
 import { incidents } from "../incidents/incident.table.js";
 import { authorise, type Permission } from "../kernel/permissions.js";
@@ -25,15 +26,7 @@ interface NodeType {
   permission?: Permission;
 }
 
-const apiTokenById: LoaderDefinition<string, ApiTokenRow> = async (db, ids) =>
-  inOrder(
-    ids,
-    await db
-      .select()
-      .from(apiTokens)
-      .where(inArray(apiTokens.id, [...ids])),
-    (row) => row.id,
-  );
+const apiTokenById = byId(apiTokens);
 
 /** Every type that implements Node; a test holds this list and the schema together. */
 export const NODE_TYPES: Record<string, NodeType> = {

@@ -1,7 +1,8 @@
 import { and, inArray, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../db/database.js";
-import { type Connection, countRows, type Paging, paginate } from "../graphql/connection.js";
-import { inOrder, type LoaderDefinition } from "../graphql/context.js";
+import type { Connection, Paging } from "../graphql/connection.js";
+import type { LoaderDefinition } from "../graphql/context.js";
+import { byId, listOf } from "../graphql/table-queries.js";
 import {
   remediationPolicies as policies,
   type RemediationPolicyRow,
@@ -18,21 +19,13 @@ export interface RunConditions {
 
 /** Runs, newest first. */
 export function findRuns(db: Db, conditions: RunConditions, paging: Paging): Promise<Connection<RemediationRunRow>> {
-  return paginate<RemediationRunRow>({
+  return listOf(db, runs, {
     paging,
     orderBy: [
       { key: "requestedAt", column: runs.requestedAt, descending: true },
       { key: "id", column: runs.id, descending: true },
     ],
     where: conditionsSql(conditions),
-    select: (where, orderBy, limit) =>
-      db
-        .select()
-        .from(runs)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
-    count: (where) => countRows(db, runs, where),
   });
 }
 
@@ -43,25 +36,9 @@ const conditionsSql = ({ statuses, incidentIds, agentIds }: RunConditions): SQL 
     agentIds ? inArray(runs.agentId, agentIds) : undefined,
   );
 
-export const runById: LoaderDefinition<string, RemediationRunRow> = async (db, ids) =>
-  inOrder(
-    ids,
-    await db
-      .select()
-      .from(runs)
-      .where(inArray(runs.id, [...ids])),
-    (row) => row.id,
-  );
+export const runById = byId(runs);
 
-export const policyById: LoaderDefinition<string, RemediationPolicyRow> = async (db, ids) =>
-  inOrder(
-    ids,
-    await db
-      .select()
-      .from(policies)
-      .where(inArray(policies.id, [...ids])),
-    (row) => row.id,
-  );
+export const policyById = byId(policies);
 
 /** Until when some target of the probe has an open breaker; the latest. */
 export const breakerOpenOf: LoaderDefinition<string, Date> = async (db, probeIds) => {
@@ -75,17 +52,8 @@ export const breakerOpenOf: LoaderDefinition<string, Date> = async (db, probeIds
 };
 
 export function findPolicies(db: Db, paging: Paging): Promise<Connection<RemediationPolicyRow>> {
-  return paginate<RemediationPolicyRow>({
+  return listOf(db, policies, {
     paging,
     orderBy: [{ key: "id", column: policies.id }],
-    where: undefined,
-    select: (where, orderBy, limit) =>
-      db
-        .select()
-        .from(policies)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
-    count: (where) => countRows(db, policies, where),
   });
 }

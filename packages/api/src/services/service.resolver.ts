@@ -1,10 +1,11 @@
-import { eq, getTableColumns, ilike, inArray } from "drizzle-orm";
+import { eq, getTableColumns, inArray } from "drizzle-orm";
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from "type-graphql";
-import { type Connection, connectionOf, countRows, paginate } from "../graphql/connection.js";
-import { type Context, inOrder, type LoaderDefinition } from "../graphql/context.js";
+import { type Connection, connectionOf } from "../graphql/connection.js";
+import type { Context, LoaderDefinition } from "../graphql/context.js";
 import { Node } from "../graphql/node.js";
 import { payload, payloadOf } from "../graphql/payload.js";
 import { Requires } from "../graphql/policy.js";
+import { byId, contains, listOf } from "../graphql/table-queries.js";
 import { inputFrom, typeFrom } from "../graphql/type-from.js";
 import { createService, deleteService, updateService } from "./service.service.js";
 import { serviceDependencies, services } from "./service.table.js";
@@ -32,15 +33,7 @@ const DeleteServiceInput = inputFrom("DeleteServiceInput", deleteService.input);
 const ServicePayload = payloadOf("ServicePayload", { service: { type: () => Service } });
 export const DeletePayload = payloadOf("DeletePayload", { deletedId: { type: () => ID } });
 
-export const serviceById: LoaderDefinition<string, ServiceRow> = async (db, ids) =>
-  inOrder(
-    ids,
-    await db
-      .select()
-      .from(services)
-      .where(inArray(services.id, [...ids])),
-    (row) => row.id,
-  );
+export const serviceById = byId(services);
 
 const dependencies: LoaderDefinition<string, ServiceRow[]> = async (db, ids) => {
   const rows = await db
@@ -79,18 +72,10 @@ export class ServiceResolver {
     @Ctx() { scope }: Context,
   ): Promise<Connection<ServiceRow>> {
     const { db } = scope.app.database;
-    return paginate({
+    return listOf(db, services, {
       paging: { first, after },
       orderBy: [{ key: "name", column: services.name }],
-      where: search ? ilike(services.name, `%${search.replace(/[\\%_]/g, "\\$&")}%`) : undefined,
-      select: (where, orderBy, limit) =>
-        db
-          .select()
-          .from(services)
-          .where(where)
-          .orderBy(...orderBy)
-          .limit(limit),
-      count: (where) => countRows(db, services, where),
+      where: search ? contains(services.name, search) : undefined,
     });
   }
 

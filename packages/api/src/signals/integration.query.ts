@@ -1,7 +1,7 @@
-import { and, eq, ilike, inArray, isNotNull, isNull } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, isNull } from "drizzle-orm";
 import type { Db } from "../db/database.js";
-import { type Connection, countRows, type Paging, paginate } from "../graphql/connection.js";
-import { inOrder, type LoaderDefinition } from "../graphql/context.js";
+import type { Connection, Paging } from "../graphql/connection.js";
+import { byId, contains, listOf } from "../graphql/table-queries.js";
 import { type IntegrationKind, type IntegrationRow, integrations } from "./integration.table.js";
 
 export interface IntegrationConditions {
@@ -16,7 +16,7 @@ export function findIntegrations(
   { kinds, search, revoked }: IntegrationConditions,
   paging: Paging,
 ): Promise<Connection<IntegrationRow>> {
-  return paginate<IntegrationRow>({
+  return listOf(db, integrations, {
     paging,
     orderBy: [
       { key: "name", column: integrations.name },
@@ -24,29 +24,13 @@ export function findIntegrations(
     ],
     where: and(
       kinds ? inArray(integrations.kind, kinds) : undefined,
-      search ? ilike(integrations.name, `%${search.replace(/[\\%_]/g, "\\$&")}%`) : undefined,
+      search ? contains(integrations.name, search) : undefined,
       typeof revoked === "boolean" ? (revoked ? isNotNull : isNull)(integrations.revokedAt) : undefined,
     ),
-    select: (where, orderBy, limit) =>
-      db
-        .select()
-        .from(integrations)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
-    count: (where) => countRows(db, integrations, where),
   });
 }
 
-export const integrationById: LoaderDefinition<string, IntegrationRow> = async (db, ids) =>
-  inOrder(
-    ids,
-    await db
-      .select()
-      .from(integrations)
-      .where(inArray(integrations.id, [...ids])),
-    (row) => row.id,
-  );
+export const integrationById = byId(integrations);
 
 export async function integrationByName(db: Db, name: string): Promise<IntegrationRow | null> {
   const [row] = await db
