@@ -1,6 +1,8 @@
+import { storableText } from "@poppo-ops/plugins/wire";
+
 /** At most `limit` characters, the last of them `…` when something was cut, and no half of one. */
 export function clip(text: string, limit: number): string {
-  const cleaned = clean(text);
+  const cleaned = storableText(text);
   return cleaned.length <= limit ? cleaned : `${whole(cleaned.slice(0, limit - 1))}…`;
 }
 
@@ -15,14 +17,11 @@ export function clipJson(value: unknown, limit: number): unknown {
 function toJson(value: unknown): string | undefined {
   try {
     return JSON.stringify(value, (_, it) =>
-      typeof it === "string" ? clean(it) : typeof it === "bigint" ? String(it) : it,
+      typeof it === "string" ? storableText(it) : typeof it === "bigint" ? String(it) : it,
     );
   } catch {
     return undefined;
   }
 }
-
-/** PostgreSQL refuses U+0000 and half surrogate pairs, and one bad row would fail everyone else in the transaction. */
-const clean = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, "\ufffd");
 
 const whole = (cut: string): string => cut.replace(/\p{Surrogate}$/u, "");

@@ -1,6 +1,10 @@
 const FIRST_WINDOW_MS = 1_000;
 const LAST_WINDOW_MS = 64_000;
 
+/** Full jitter in a window that doubles from 1 s to 64 s. `failures` counts from 0. */
+export const backOffMs = (failures: number, random: () => number): number =>
+  random() * Math.min(LAST_WINDOW_MS, FIRST_WINDOW_MS * 2 ** Math.min(failures, 10));
+
 export interface Backoff {
   /** Resolves after a random part of the window, which then doubles: 1, 2, 4 … 64 s. At once when `cancel()` is called. */
   wait(): Promise<void>;
@@ -13,13 +17,12 @@ export interface Backoff {
 
 /** Full jitter: clients that lost the same server come back spread over the window, not together. */
 export function createBackoff(random: () => number): Backoff {
-  let windowMs = FIRST_WINDOW_MS;
+  let failures = 0;
   let retryAfterMs = 0;
   let cancel = () => {};
   return {
     wait() {
-      const delayMs = retryAfterMs + random() * windowMs;
-      windowMs = Math.min(windowMs * 2, LAST_WINDOW_MS);
+      const delayMs = retryAfterMs + backOffMs(failures++, random);
       retryAfterMs = 0;
       return new Promise((resolve) => {
         const timer = setTimeout(resolve, delayMs);
@@ -33,7 +36,7 @@ export function createBackoff(random: () => number): Backoff {
       retryAfterMs = ms;
     },
     reset() {
-      windowMs = FIRST_WINDOW_MS;
+      failures = 0;
     },
     cancel: () => cancel(),
   };

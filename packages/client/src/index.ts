@@ -1,3 +1,4 @@
+export { backOffMs } from "./backoff.js";
 export { type Client, type ClientOptions, createClient } from "./client.js";
 export { CLOSE_REVOKED, type SocketState } from "./connection.js";
 export { PoppoError, TRANSPORT_CODES, type UserErrorLike, unwrap } from "./error.js";

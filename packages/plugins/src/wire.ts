@@ -84,6 +84,9 @@ export const ASSERTION = { audience: "poppo-ops", seconds: 60 } as const;
 /** What an agent may be called. */
 export const AGENT_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$/;
 
+/** PostgreSQL refuses U+0000 and half surrogate pairs, and one bad row would fail everyone else in its transaction. */
+export const storableText = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, "\ufffd");
+
 /** Private WebSocket close codes. graphql-ws clients treat 4400, 4401, 4409, 4429 and 4500 as fatal: none of ours is one of them. */
 export const CLOSE = {
   /** The server is going down or restarting; come back after the jittered wait. */

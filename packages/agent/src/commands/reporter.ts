@@ -1,5 +1,5 @@
+import { backOffMs } from "@poppo-ops/client";
 import type { Clock } from "../clock.js";
-import { backOffMs } from "../sender/back-off.js";
 import { isRefusedForGood } from "../sender/refused-for-good.js";
 import type { End, Journal } from "./journal.js";
 import { limitReport } from "./limit-report.js";

@@ -1,8 +1,7 @@
 import { arch, cpus, hostname, platform, release, totalmem } from "node:os";
-import { createHttp, EnrolAgentDocument, PoppoError, unwrap } from "@poppo-ops/client";
+import { backOffMs, createHttp, EnrolAgentDocument, PoppoError, unwrap } from "@poppo-ops/client";
 import { type Clock, sleep } from "../clock.js";
 import type { AgentConfig } from "../config/config.js";
-import { backOffMs } from "../sender/back-off.js";
 import { type Identity, prepareIdentity } from "./identity.js";
 import { post } from "./post.js";
 

@@ -1,5 +1,5 @@
 import { appendFileSync, readFileSync, rmSync } from "node:fs";
-import { LIMITS, type OutputChunk } from "@poppo-ops/plugins/wire";
+import { LIMITS, type OutputChunk, storableText } from "@poppo-ops/plugins/wire";
 import type { Clock } from "../clock.js";
 import { HeadTail, type Piece } from "./head-tail.js";
 import { LineBuffer, splitUtf8 } from "./line-buffer.js";
@@ -102,7 +102,7 @@ export class OutputLog {
   #gather(stream: Stream, text: string): void {
     if (text === "") return;
     const last = this.#gathered.at(-1);
-    const clean = this.options.redact(text).replace(/\0|\p{Surrogate}/gu, "\ufffd");
+    const clean = storableText(this.options.redact(text));
     if (last?.stream === stream) last.text += clean;
     else this.#gathered.push({ stream, text: clean });
     const waitMs = this.#lastFlush + GATHER_MS - this.options.clock.monotonic();

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { backOffMs } from "@poppo-ops/client";
 import { LIMITS, type OutputBatch, type OutputChunk } from "@poppo-ops/plugins/wire";
 import type { Clock } from "../clock.js";
 import { sleep, within } from "../clock.js";
-import { backOffMs } from "../sender/back-off.js";
 import { isRefusedForGood } from "../sender/refused-for-good.js";
 import { OutputLog } from "./output-log.js";
 

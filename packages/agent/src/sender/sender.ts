@@ -1,7 +1,7 @@
+import { backOffMs } from "@poppo-ops/client";
 import { type BatchAck, LIMITS, type ResultBatch } from "@poppo-ops/plugins/wire";
 import type { Clock } from "../clock.js";
 import type { Spool } from "../spool/spool.js";
-import { backOffMs } from "./back-off.js";
 
 export interface SenderOptions {
   spool: Spool;

@@ -1,13 +1,13 @@
 import {
   AgentSessionDocument,
   type AgentSessionSubscription,
+  backOffMs,
   PoppoError,
   type Socket,
   type SocketState,
 } from "@poppo-ops/client";
 import { CLOSE } from "@poppo-ops/plugins/wire";
 import { type Clock, sleep } from "../clock.js";
-import { backOffMs } from "../sender/back-off.js";
 
 type Message = AgentSessionSubscription["agentSession"];
 
