@@ -299,7 +299,7 @@ test("an item that its probe no longer mentions is gone, and so is its problem",
   await using spool = await reporting(on, FAST);
   const { probeId, now } = spool;
   await spool.send(1, [
-    result(probeId, "CRIT", now - 30_000, { item: "old" }),
+    result(probeId, "CRIT", now - 40_000, { item: "old" }),
     ...[20_000, 10_000, 0].map((agoMs) => result(probeId, "OK", now - agoMs, { item: "new" })),
   ]);
   expect(await incidents(on)).toMatchObject([{ status: "RESOLVED", resolution: "load has recovered: it is gone" }]);
