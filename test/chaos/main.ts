@@ -29,12 +29,13 @@ if (!(minutes >= 0 && Number.isInteger(seed)) || unknown !== undefined)
 
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stopping.abort());
-const { findings, faults, violations } = await runChaos({
+const { findings, faults, mischief, violations } = await runChaos({
   ...{ seed, kinds, forMs: minutes * 60_000, everyPoint: values["every-point"] },
   signal: stopping.signal,
   write: (line) => console.log(line),
 });
 for (const [name, { verified }] of findings) console.log(`${name}: ${verified}`);
 console.log(`faults: ${[...faults].map(([kind, count]) => `${count} × ${kind}`).join(", ")}`);
+console.log(`messages: ${mischief}`);
 console.log(`seed ${seed}: ${violations.length === 0 ? "no violation" : `${violations.length} violations`}`);
 process.exit(violations.length === 0 ? 0 : 1);

@@ -9,6 +9,7 @@ import { commands } from "./checks/commands.js";
 import { eventsCheck } from "./checks/events.js";
 import { policy } from "./checks/policy.js";
 import { results } from "./checks/results.js";
+import { tellMischief } from "./faults/network-faults.js";
 import { faultKinds, planFault } from "./faults.js";
 import { type Life, live } from "./life.js";
 import { createRandom, type Random } from "./random.js";
@@ -39,6 +40,8 @@ export interface Report {
   /** By invariant. */
   findings: ReadonlyMap<string, Finding>;
   faults: ReadonlyMap<string, number>;
+  /** What really happened to messages. */
+  mischief: string;
   violations: string[];
 }
 
@@ -77,7 +80,7 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
   }
   const { findings, violations } = verifier;
   if (violations.length > 0) story.tell(`the logs are kept in ${await keepLogs(world, seed)}`);
-  return { seed, findings, faults: story.counts, violations };
+  return { seed, findings, faults: story.counts, mischief: tellMischief(world), violations };
 }
 
 /** What processes and services have written, out of the folder that goes. */

@@ -25,6 +25,9 @@ export interface WorldOptions {
   bugs?: PlantedBug[];
 }
 
+/** As many batches as a real agent has under way. */
+export const CROWD_WINDOW = 2;
+
 /** Everything that a run breaks, and that its checker looks at. */
 export interface World {
   folder: string;
@@ -91,7 +94,10 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
   const crowd: SimulatedAgent[] = [];
   for (const name of names("crowd", options.crowd ?? 20))
     crowd.push(await SimulatedAgent.enrol(server.client, crowdLink.url, name));
-  for (const agent of crowd) own({ [Symbol.asyncDispose]: () => agent.close() });
+  for (const agent of crowd) {
+    agent.window = CROWD_WINDOW;
+    own({ [Symbol.asyncDispose]: () => agent.close() });
+  }
   await Promise.all(crowd.map((agent) => agent.connect()));
 
   const subscriberLink = await link("subscribers");

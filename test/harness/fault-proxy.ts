@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
 import { Lane, type Link, type Weather } from "./link.js";
-import { type Mischief, meddle } from "./mischief.js";
+import { type Mischief, meddle, noMischief } from "./mischief.js";
 
 export interface FaultProxy extends Link, AsyncDisposable {
   url: string;
@@ -23,8 +23,8 @@ export interface FaultProxyOptions {
  * can also repeat one, let one overtake another, or keep one back.
  */
 export async function faultProxy({ targets, random }: FaultProxyOptions): Promise<FaultProxy> {
-  const weather: Weather = { state: "OPEN", delayMs: 0 };
-  const mischief: Mischief = { repeat: 0, overtake: 0, keepBack: () => false, kept: [] };
+  const weather: Weather = { state: "OPEN", delayMs: 0, delayed: 0 };
+  const mischief = noMischief();
   const open = new Set<Duplex>();
   const reached = new Set<WebSocket>();
   const sockets = new WebSocketServer({ noServer: true, autoPong: false, perMessageDeflate: false });
@@ -76,6 +76,7 @@ export async function faultProxy({ targets, random }: FaultProxyOptions): Promis
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     mischief,
+    weather,
     cut() {
       weather.state = "CUT";
       breakAll();

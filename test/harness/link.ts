@@ -1,5 +1,6 @@
 /** A network path that a scenario can break and mend. */
 export interface Link {
+  readonly weather: Readonly<Weather>;
   /** What is open breaks at once, and what comes is refused. */
   cut(): void;
   /** Both ends believe in the connection, and nothing arrives any more; new ones are taken and never answered. */
@@ -13,6 +14,8 @@ export interface Link {
 export interface Weather {
   state: "OPEN" | "CUT" | "HALF_OPEN";
   delayMs: number;
+  /** How many messages, or pieces of a stream, were really late. */
+  delayed: number;
 }
 
 /** One direction of one connection: what passes keeps its order, also when the delay shrinks or a timer is late. */
@@ -23,6 +26,7 @@ export class Lane {
 
   pass(deliver: () => void): void {
     if (this.weather.state === "HALF_OPEN") return;
+    if (this.weather.delayMs > 0) this.weather.delayed++;
     this.waiting.push({ due: performance.now() + this.weather.delayMs, deliver });
     if (this.waiting.length === 1) this.run();
   }

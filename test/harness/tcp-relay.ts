@@ -8,7 +8,7 @@ export interface TcpRelay extends Link, AsyncDisposable {
 
 /** A way to `target` that can be broken, for any protocol. */
 export async function tcpRelay(target: NetConnectOpts): Promise<TcpRelay> {
-  const weather: Weather = { state: "OPEN", delayMs: 0 };
+  const weather: Weather = { state: "OPEN", delayMs: 0, delayed: 0 };
   const open = new Set<Socket>();
   const server = createServer((near) => {
     if (weather.state === "CUT") return near.destroy();
@@ -31,6 +31,7 @@ export async function tcpRelay(target: NetConnectOpts): Promise<TcpRelay> {
   };
   return {
     port: (server.address() as AddressInfo).port,
+    weather,
     cut() {
       weather.state = "CUT";
       breakAll();

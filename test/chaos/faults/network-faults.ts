@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultProxy } from "../../harness/fault-proxy.js";
 import type { Link } from "../../harness/link.js";
+import type { Mischief, MischiefDone } from "../../harness/mischief.js";
 import type { Random } from "../random.js";
 import type { World } from "../world.js";
 import type { Fault, Plan } from "./fault.js";
@@ -25,14 +26,16 @@ export const networkFaults: Record<string, Fault> = {
   "repeat and overtake": {
     weight: 4,
     plan: (world, random) => {
-      const { name, link } = random.pick(proxies(world));
-      const ms = random.between(1000, 6000);
+      const ms = random.between(2000, 8000);
+      const everywhere = (chances: Pick<Mischief, "repeat" | "overtake">) => {
+        for (const { link } of proxies(world)) Object.assign(link.mischief, chances);
+      };
       return {
-        description: `messages of ${name} for ${ms} ms`,
+        description: `messages of everybody for ${ms} ms`,
         async run() {
-          Object.assign(link.mischief, { repeat: 0.3, overtake: 0.3 });
+          everywhere({ repeat: 0.3, overtake: 0.3 });
           await sleep(ms);
-          Object.assign(link.mischief, { repeat: 0, overtake: 0 });
+          everywhere({ repeat: 0, overtake: 0 });
         },
       };
     },
@@ -50,11 +53,12 @@ const proxies = ({ hosts, crowdLink, subscriberLink }: World): Named<FaultProxy>
   { name: "subscribers", link: subscriberLink },
 ];
 
-const pick = (world: World, random: Random): Named<Link> =>
-  random.pick<Named<Link>>([
-    ...proxies(world),
-    ...world.replicas.map(({ name, database }) => ({ name: `${name} to its database`, link: database })),
-  ]);
+const links = (world: World): Named<Link>[] => [
+  ...proxies(world),
+  ...world.replicas.map(({ name, database }) => ({ name: `${name} to its database`, link: database })),
+];
+
+const pick = (world: World, random: Random): Named<Link> => random.pick(links(world));
 
 const trouble = ({ name, link }: Named<Link>, ms: number, begin: (link: Link) => void): Plan => ({
   description: `${name} for ${ms} ms`,
@@ -64,3 +68,15 @@ const trouble = ({ name, link }: Named<Link>, ms: number, begin: (link: Link) =>
     link.heal();
   },
 });
+
+/** What really happened to messages, whatever was planned. */
+export function tellMischief(world: World): string {
+  const sum = (which: keyof MischiefDone): string => {
+    const total = new Map<string, number>();
+    for (const { link } of proxies(world))
+      for (const [name, times] of link.mischief.done[which]) total.set(name, (total.get(name) ?? 0) + times);
+    return [...total].map(([name, times]) => `${times} ${name}`).join(", ") || "nothing";
+  };
+  const delayed = links(world).reduce((total, { link }) => total + link.weather.delayed, 0);
+  return `to servers doubled ${sum("doubledToServer")}, overtaken ${sum("overtaken")}; from servers doubled ${sum("doubledToClient")}; delayed ${delayed}`;
+}

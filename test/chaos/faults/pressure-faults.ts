@@ -4,7 +4,7 @@ import { ADMIN_TOKEN } from "../../harness/server-process.js";
 import type { SimulatedAgent } from "../../harness/simulated-agent.js";
 import { resultsOf } from "../life.js";
 import { SubscriberLedger } from "../subscriber-ledger.js";
-import type { World } from "../world.js";
+import { CROWD_WINDOW, type World } from "../world.js";
 import type { Fault } from "./fault.js";
 
 /** As many operations as one socket may have under way, nearly, where an agent should have two. */
@@ -45,7 +45,7 @@ async function flood(agent: SimulatedAgent, probeId: string, count: number): Pro
   agent.window = FLOOD_WINDOW;
   agent.report(resultsOf(agent, probeId, count));
   await sleep(FLOOD_MS);
-  agent.window = 1;
+  agent.window = CROWD_WINDOW;
 }
 
 async function storm({ database, subscriberLink, stormSize, complaints }: World): Promise<void> {
