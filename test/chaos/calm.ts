@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { openWork } from "./checks/commands.js";
 import type { World } from "./world.js";
 
 const WITHIN_MS = 180_000;
@@ -8,7 +9,7 @@ const LOOK_EVERY_MS = 250;
 
 /**
  * Waits until everything that was broken has come back by itself: processes run, agents are connected, everything that was
- * reported is acknowledged, subscribers have seen everything. A machine that is busy takes its time; nothing may stand still.
+ * reported is acknowledged, subscribers have seen everything, every run and every command has ended. A machine that is busy takes its time; nothing may stand still.
  * @returns what has stood still for that long
  */
 export async function calm(world: World, withinMs = WITHIN_MS): Promise<string[]> {
@@ -17,7 +18,13 @@ export async function calm(world: World, withinMs = WITHIN_MS): Promise<string[]
   let before = "";
   let deadline = latest;
   for (;;) {
-    const missing = [...processes(world), ...crowd(world), ...subscribers(world, head), ...(await agents(world))];
+    const missing = [
+      ...processes(world),
+      ...crowd(world),
+      ...subscribers(world, head),
+      ...(await agents(world)),
+      ...(await openWork(world)),
+    ];
     if (missing.length === 0) return [];
     const now = performance.now();
     if (missing.join() !== before) deadline = Math.min(latest, now + withinMs);

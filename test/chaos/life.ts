@@ -8,7 +8,7 @@ import type { World } from "./world.js";
 
 /** What goes on in the world beside the faults: results, things that break, and a person who approves their repair. */
 export interface Life extends AsyncDisposable {
-  /** Nothing new breaks and the crowd has nothing to report until `resume`. */
+  /** Nothing new breaks and the crowd has nothing to report until `resume`: containers are up, workers are repaired. */
   pause(): void;
   resume(): void;
 }
@@ -18,22 +18,30 @@ const AHEAD = 500;
 export function live(world: World, random: Random): Life {
   const stopping = new AbortController();
   let paused = false;
-  const loop = async (everyMs: number, act: () => Promise<void> | void) => {
+  const unlessPaused = (act: () => Promise<void> | void) => () => paused || act();
+  const loop = async (everyMs: number, act: () => unknown) => {
     while (!stopping.signal.aborted) {
       // What cannot be done just now is tried again.
-      if (!paused) await Promise.resolve(act()).catch(() => {});
+      await Promise.resolve(act()).catch(() => {});
       await sleep(everyMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
   const wear = random.branch("wear");
   const loops = [
-    loop(200, () => reportOfCrowd(world)),
-    loop(700, () => wearOut(world, wear)),
+    loop(
+      200,
+      unlessPaused(() => reportOfCrowd(world)),
+    ),
+    loop(
+      700,
+      unlessPaused(() => wearOut(world, wear)),
+    ),
     loop(500, () => operate(world)),
   ];
   return {
     pause: () => {
       paused = true;
+      for (const { engine } of world.hosts) for (const name of CONTAINERS) engine.revive(name);
     },
     resume: () => {
       paused = false;

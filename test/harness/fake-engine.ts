@@ -21,6 +21,8 @@ export interface FakeEngine extends AsyncDisposable {
   containers: Map<string, FakeContainer>;
   /** The container's process dies. */
   kill(name: string): void;
+  /** Somebody else has started it. */
+  revive(name: string): void;
 }
 
 /** How long a restart takes. */
@@ -67,6 +69,9 @@ export async function fakeEngine(socketPath: string, names: string[]): Promise<F
     containers,
     kill: (name) => {
       containers.get(name)!.running = false;
+    },
+    revive: (name) => {
+      containers.get(name)!.running = true;
     },
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");

@@ -13,10 +13,14 @@ const ENDS: Record<string, string[]> = {
   INTERRUPTED: ["remediation.interrupted"],
   LOST: ["remediation.lost"],
   EXPIRED: ["remediation.expired"],
+  REFUSED: ["remediation.refused"],
 };
 const ALL_ENDS = Object.values(ENDS).flat();
 
-/** Every run has exactly one end, and no command ran twice. */
+/** Of these a command has an end also when its agent never began it. */
+const ENDED_UNSTARTED = ["REMEDIATE"];
+
+/** Every run and every command has exactly one end, none ran twice, and none that was called off has acted. */
 export const commands: Check = async (world) => {
   const runs = await runsOf(world);
   const finished = runs.filter(({ finished }) => finished);
@@ -26,10 +30,45 @@ export const commands: Check = async (world) => {
     violations: [
       ...world.complaints.splice(0),
       ...runs.flatMap(wrongEnd),
+      ...(await openCommands(world)),
       ...hosts.flatMap(({ violations }) => violations),
     ],
   };
 };
+
+/** What is still to end, or to be told, when nothing new breaks. The person on call goes on repairing what is down. */
+export async function openWork(world: World): Promise<string[]> {
+  const runs = await world.database.query<{ id: string; status: string }>(
+    `SELECT r.id, r.status FROM remediation_runs r LEFT JOIN agent_commands c ON c.id = r.command_id
+     WHERE r.finished_at IS NULL OR (r.status IN ('LOST', 'EXPIRED') AND r.late_report_at IS NULL
+       AND c.started_at IS NOT NULL AND c.ended_at IS NOT NULL)
+     ORDER BY r.id`,
+  );
+  const broken = await world.database.query<{ title: string }>(
+    `SELECT i.title FROM incidents i JOIN probe_state s ON s.incident_id = i.id
+     WHERE s.probe_id = ANY($1) AND i.status <> 'RESOLVED' ORDER BY 1`,
+    [[...world.probes.worker.values()]],
+  );
+  return [
+    ...runs.map(({ id, status }) => `run ${id} was ${status}`),
+    ...broken.map(({ title }) => `"${title}" was open`),
+    ...(await openCommands(world)),
+  ];
+}
+
+/** A run that expired says so for its command, too. */
+async function openCommands({ database }: World): Promise<string[]> {
+  const rows = await database.query<{ id: string; kind: string; agent: string; started: boolean }>(
+    `SELECT c.id, c.kind, a.name AS agent, c.started_at IS NOT NULL AS started
+     FROM agent_commands c JOIN agents a ON a.id = c.agent_id LEFT JOIN remediation_runs r ON r.command_id = c.id
+     WHERE c.ended_at IS NULL AND (c.started_at IS NOT NULL OR c.kind = ANY($1) AND r.status IS DISTINCT FROM 'EXPIRED')
+     ORDER BY c.id`,
+    [ENDED_UNSTARTED],
+  );
+  return rows.map(
+    ({ id, kind, agent, started }) => `${agent}: ${kind} ${id} has ${started ? "started" : "not started"} and no end`,
+  );
+}
 
 interface Run {
   id: string;
@@ -38,19 +77,18 @@ interface Run {
   ends: string[];
 }
 
+/** A refusal is an end when it has no hint when to try again. */
 const runsOf = ({ database }: World) =>
   database.query<Run>(
     `SELECT r.id, r.status, r.finished_at IS NOT NULL AS finished,
-            array(SELECT e.type FROM events e WHERE e.payload->>'runId' = r.id::text AND e.type = ANY($1)) AS ends
+            array(SELECT e.type FROM events e WHERE e.payload->>'runId' = r.id::text AND e.type = ANY($1)
+              AND NOT (e.type = 'remediation.refused' AND e.payload ? 'retryAt')) AS ends
      FROM remediation_runs r`,
     [ALL_ENDS],
   );
 
-/** A refusal may be told of a run that goes on, so it is no end by itself. */
 function wrongEnd({ id, status, finished, ends }: Run): string[] {
-  const allowed = ENDS[status] ?? [];
-  const expected = finished && status !== "REFUSED" ? 1 : 0;
-  const isRight = ends.length === expected && ends.every((end) => allowed.includes(end));
+  const isRight = finished && ends.length === 1 && ENDS[status]?.includes(ends[0]!);
   return isRight
     ? []
     : [`run ${id} is ${status}, and the log says that it ended ${ends.length} times: ${ends.join(", ")}`];
@@ -61,12 +99,18 @@ interface Command {
   end: string | null;
   target: string;
   token: number;
+  /** Its run ended without it: nothing may have been done. */
+  calledOff: string | null;
 }
 
 async function ofHost(host: Host, { database }: World): Promise<{ acts: number; violations: string[] }> {
   const issued = await database.query<Command>(
-    `SELECT id, "end", payload::jsonb->>'target' AS target, fencing_token::int AS token
-     FROM agent_commands WHERE agent_id = $1 AND kind = 'REMEDIATE'`,
+    // An agent that was away may have begun what expired; then its word has to stand in the log.
+    `SELECT c.id, c."end", c.payload::jsonb->>'target' AS target, c.fencing_token::int AS token,
+       CASE WHEN r.status = 'REFUSED' OR r.status = 'CANCELLED' AND c.started_at IS NULL
+         OR r.status = 'EXPIRED' AND (c."end" IS NULL OR c."end" = 'REFUSED' OR r.late_report_at IS NULL)
+       THEN r.status END AS "calledOff"
+     FROM agent_commands c JOIN remediation_runs r ON r.command_id = c.id WHERE c.agent_id = $1 AND c.kind = 'REMEDIATE'`,
     [host.agent.id],
   );
   const acts = await host.worker.acts();
@@ -95,6 +139,10 @@ function workerActs({ name }: Host, issued: Command[], begun: string[]): string[
     ...begun
       .filter((id) => known.get(id)?.end === "REFUSED")
       .map((id) => `${name}: command ${id} ran, and it says it refused`),
+    ...begun.flatMap((id) => {
+      const status = known.get(id)?.calledOff;
+      return status ? [`${name}: command ${id} ran, and its run is ${status}`] : [];
+    }),
     ...succeeded
       .filter(({ id }) => !begun.includes(id))
       .map(({ id }) => `${name}: command ${id} succeeded without having run`),
