@@ -106,7 +106,7 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
     const client = createClient({ url: subscriberLink.url, token: ADMIN_TOKEN, random: () => 0.1 });
     return own(new SubscriberLedger({ name, client, after: after!, isCompared: true }));
   });
-  const neverReaders = replicas.map(({ server }) => own(new NeverReader(() => server.url, cursorOf(after!.epoch, 0))));
+  const neverReaders = replicas.map((replica) => own(neverReaderOf(replica, database)));
   const ask: World["ask"] = async (request) => {
     let failure: unknown;
     for (const replica of replicas) {
@@ -123,6 +123,27 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
     ...{ folder, database, replicas, hosts, probes, complaints, ask },
     ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders },
   };
+}
+
+/** Live, where a subscription that is full is cut off at once; or from the beginning, where who stands still is let go after 30 s. */
+const SPELLS = [
+  { forMs: 10_000, isLive: true },
+  { forMs: 45_000, isLive: false },
+];
+/** So few that it counts as live. */
+const LIVE_EVENTS = 150;
+
+function neverReaderOf({ name, keeper, server }: Replica, database: ChaosDatabase): NeverReader {
+  let turn = 0;
+  return new NeverReader({
+    name: `the reader of ${name} that never reads`,
+    server: () => ({ url: server.url, pid: server.pid, isUp: keeper.isUp }),
+    async nextSpell() {
+      const [at] = await database.query<{ epoch: string; head: number }>("SELECT epoch, head::int FROM event_head");
+      const { forMs, isLive } = SPELLS[turn++ % SPELLS.length]!;
+      return { forMs, after: cursorOf(at!.epoch, isLive ? Math.max(0, at!.head - LIVE_EVENTS) : 0) };
+    },
+  });
 }
 
 const names = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);
