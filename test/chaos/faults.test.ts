@@ -10,6 +10,7 @@ const world = {
   hosts: [victim("host-1"), victim("host-2"), victim("host-3")],
   crowd: [{ name: "crowd-1" }],
   probes: {},
+  isolations: [],
   stormSize: 100,
 } as unknown as World;
 

@@ -1,5 +1,9 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
 
 /**
  * Starts the service. $1: where it keeps its files, $2: the process it must not outlive. Who acts holds a lock that the
@@ -10,6 +14,7 @@ exec 9>>"$1.lock"
 flock -n 9 || echo "overlap $POPPO_COMMAND_ID" >>"$1.acts"
 echo "begin $POPPO_COMMAND_ID" >>"$1.acts"
 echo "starting $1"
+while [ -e "$1.hold" ]; do sleep 0.2; done
 sleep "$(cat "$1.takes")"
 env -u POPPO_COMMAND_ID setsid tail --pid="$2" -f "$1.acts" >/dev/null 2>&1 9>&- &
 echo $! >"$1.pid"
@@ -17,7 +22,7 @@ echo "started as $!"
 echo "end $POPPO_COMMAND_ID" >>"$1.acts"
 `;
 
-export const QUICK_S = 0.3;
+const QUICK_S = 0.3;
 
 export interface Acted {
   step: "begin" | "end" | "overlap";
@@ -30,8 +35,13 @@ export interface Worker extends AsyncDisposable {
   /** What starts it. */
   command: string[];
   acts(): Promise<Acted[]>;
+  /** The command that is at work on it now, by the lock that the kernel keeps for it. */
+  acting(): Promise<string | undefined>;
   /** How long it takes to start it, from now on. */
   takes(seconds: number): Promise<void>;
+  /** No act gets further than its beginning until `release`. */
+  hold(): Promise<void>;
+  release(): Promise<void>;
   /** Ends the service; false when it did not run. */
   kill(): Promise<boolean>;
 }
@@ -49,17 +59,27 @@ export async function makeWorker(folder: string, name: string): Promise<Worker> 
     if (isOurs) process.kill(pid, "SIGKILL");
     return isOurs;
   };
+  const acts = async () => {
+    const lines = (await readFile(`${path}.acts`, "utf8")).trim().split("\n").filter(Boolean);
+    return lines.map((line) => {
+      const [step, commandId] = line.split(" ");
+      return { step, commandId } as Acted;
+    });
+  };
+  const isLocked = () =>
+    run("flock", ["-n", `${path}.lock`, "true"]).then(
+      () => false,
+      () => true,
+    );
   return {
     pidFile: `${path}.pid`,
     command: ["/bin/sh", script, path, String(process.pid)],
-    async acts() {
-      const lines = (await readFile(`${path}.acts`, "utf8")).trim().split("\n").filter(Boolean);
-      return lines.map((line) => {
-        const [step, commandId] = line.split(" ");
-        return { step, commandId } as Acted;
-      });
-    },
+    acts,
+    acting: async () =>
+      (await isLocked()) ? (await acts()).findLast(({ step }) => step === "begin")?.commandId : undefined,
     takes,
+    hold: () => writeFile(`${path}.hold`, ""),
+    release: () => rm(`${path}.hold`, { force: true }),
     kill,
     // The service ends with this process in any case; one that lost its pid file to a crash only then.
     async [Symbol.asyncDispose]() {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Client, createClient } from "@poppo-ops/client";
 import { fakeEngine } from "../harness/fake-engine.js";
 import { type FaultProxy, faultProxy } from "../harness/fault-proxy.js";
+import type { Link } from "../harness/link.js";
 import { NeverReader } from "../harness/never-reader.js";
 import { ADMIN_TOKEN } from "../harness/server-process.js";
 import { SimulatedAgent } from "../harness/simulated-agent.js";
@@ -28,6 +29,16 @@ export interface WorldOptions {
 /** As many batches as a real agent has under way. */
 export const CROWD_WINDOW = 2;
 
+/** A host that nobody could reach while it acted. */
+export interface Isolation {
+  host: string;
+  link: FaultProxy;
+  commandId: string;
+  isOver: boolean;
+  /** The act was under way when it was over, long after its lease. */
+  wentOn: boolean;
+}
+
 /** Everything that a run breaks, and that its checker looks at. */
 export interface World {
   folder: string;
@@ -42,11 +53,16 @@ export interface World {
   stormSize: number;
   neverReaders: NeverReader[];
   probes: Probes;
+  isolations: Isolation[];
   /** What agents did that no fault explains; emptied by the checker. */
   complaints: string[];
   /** Asks one server after the other until one answers. @throws when none does */
   ask<Answer>(request: (client: Client) => Promise<Answer>): Promise<Answer>;
 }
+
+/** Healing this link would end an isolation early. */
+export const isIsolated = ({ isolations }: World, link: Link): boolean =>
+  isolations.some((isolation) => isolation.link === link && !isolation.isOver);
 
 /** Two replicas on one database, hosts with real agents, a crowd of simulated ones, and subscribers. */
 export async function buildWorld(options: WorldOptions): Promise<World & AsyncDisposable> {
@@ -121,7 +137,7 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
   const { stormSize = 300 } = options;
   return {
     ...{ folder, database, replicas, hosts, probes, complaints, ask },
-    ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders },
+    ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders, isolations: [] },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Host } from "../processes.js";
-import type { World } from "../world.js";
+import type { Isolation, World } from "../world.js";
 import type { Check } from "./check.js";
 
 /** Events that end a run, by the status they tell of. */
@@ -26,15 +26,23 @@ export const commands: Check = async (world) => {
   const finished = runs.filter(({ finished }) => finished);
   const hosts = await Promise.all(world.hosts.map((host) => ofHost(host, world)));
   return {
-    verified: `${runs.length} remediations, ${finished.length} ended, ${hosts.reduce((sum, { acts }) => sum + acts, 0)} acts`,
+    verified: `${runs.length} remediations, ${finished.length} ended, ${hosts.reduce((sum, { acts }) => sum + acts, 0)} acts, ${world.isolations.length} leases ran out`,
     violations: [
       ...world.complaints.splice(0),
       ...runs.flatMap(wrongEnd),
       ...(await openCommands(world)),
       ...hosts.flatMap(({ violations }) => violations),
+      ...(await Promise.all(world.isolations.map((isolation) => leaseIgnored(isolation, world)))).flat(),
     ],
   };
 };
+
+/** The server gives the target of a silent agent to the next one: what it had begun may not go on, and never end. */
+async function leaseIgnored({ host, commandId, wentOn }: Isolation, { hosts }: World): Promise<string[]> {
+  const acts = await hosts.find(({ name }) => name === host)!.worker.acts();
+  const ended = acts.some((act) => act.step === "end" && act.commandId === commandId);
+  return wentOn || ended ? [`${host}: command ${commandId} went on after its lease had run out`] : [];
+}
 
 /** What is still to end, or to be told, when nothing new breaks. The person on call goes on repairing what is down. */
 export async function openWork(world: World): Promise<string[]> {

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { canShiftClocks, shiftClock } from "../agent-clock.js";
 import type { Host } from "../processes.js";
-import { QUICK_S } from "../worker.js";
+import type { Worker } from "../worker.js";
+import type { Isolation, World } from "../world.js";
 import type { Fault } from "./fault.js";
 
 /** Longer than a silent agent is waited for. */
 const ISOLATED_MS = 140_000;
+const BEGUN_WITHIN_MS = 20_000;
+const ENDS_WITHIN_MS = 8000;
+const LOOK_EVERY_MS = 200;
 
 /** What a host does to its agent: a wrong clock, and being away for so long that its work is given to nobody or anybody. */
 export const hostFaults: Record<string, Fault> = {
@@ -29,20 +33,42 @@ export const hostFaults: Record<string, Fault> = {
   isolation: {
     weight: 1,
     isLong: true,
-    plan: ({ hosts }, random) => {
-      const host = random.pick(hosts);
-      return { description: `${host.name} for ${ISOLATED_MS} ms, in the middle of an act`, run: () => isolate(host) };
+    plan: (world, random) => {
+      const host = random.pick(world.hosts);
+      return {
+        description: `${host.name} for ${ISOLATED_MS} ms, in the middle of an act`,
+        run: () => isolate(world, host),
+      };
     },
   },
 };
 
 /** Nobody hears of the host, and it hears of nobody, while it acts: its lease ends, and the server gives the run up. */
-async function isolate({ worker, link }: Host): Promise<void> {
-  await worker.takes(ISOLATED_MS / 1000);
+async function isolate({ isolations }: World, { name, worker, link }: Host): Promise<void> {
+  if (isolations.some(({ host, isOver }) => host === name && !isOver)) return;
+  await worker.hold();
+  const earlier = await worker.acting();
   await worker.kill();
-  await sleep(8000);
-  link.halfOpen();
-  await sleep(ISOLATED_MS);
-  await worker.takes(QUICK_S);
-  link.heal();
+  const commandId = await begun(worker, earlier);
+  if (commandId) {
+    const isolation: Isolation = { host: name, link, commandId, isOver: false, wentOn: false };
+    isolations.push(isolation);
+    link.halfOpen();
+    await sleep(ISOLATED_MS);
+    isolation.wentOn = (await worker.acting()) === commandId;
+    isolation.isOver = true;
+    link.heal();
+  }
+  await worker.release();
+}
+
+/** An act that was under way before may still end by itself; if it does not, it is held like those after it. */
+async function begun({ acting }: Worker, earlier: string | undefined): Promise<string | undefined> {
+  const began = performance.now();
+  for (let waited = 0; waited < BEGUN_WITHIN_MS; waited = performance.now() - began) {
+    const commandId = await acting();
+    if (commandId && (commandId !== earlier || waited > ENDS_WITHIN_MS)) return commandId;
+    await sleep(LOOK_EVERY_MS);
+  }
+  return undefined;
 }

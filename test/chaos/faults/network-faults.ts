@@ -3,24 +3,24 @@ import type { FaultProxy } from "../../harness/fault-proxy.js";
 import type { Link } from "../../harness/link.js";
 import type { Mischief, MischiefDone } from "../../harness/mischief.js";
 import type { Random } from "../random.js";
-import type { World } from "../world.js";
+import { isIsolated, type World } from "../world.js";
 import type { Fault, Plan } from "./fault.js";
 
 /** Paths between agents, subscribers, servers and database break, and messages arrive twice or in another order. */
 export const networkFaults: Record<string, Fault> = {
   cut: {
     weight: 3,
-    plan: (world, random) => trouble(pick(world, random), random.between(200, 4000), (link) => link.cut()),
+    plan: (world, random) => trouble(world, pick(world, random), random.between(200, 4000), (link) => link.cut()),
   },
   "half-open": {
     weight: 2,
-    plan: (world, random) => trouble(pick(world, random), random.between(500, 6000), (link) => link.halfOpen()),
+    plan: (world, random) => trouble(world, pick(world, random), random.between(500, 6000), (link) => link.halfOpen()),
   },
   delay: {
     weight: 2,
     plan: (world, random) => {
       const delayMs = random.between(20, 800);
-      return trouble(pick(world, random), random.between(1000, 5000), (link) => link.delay(delayMs));
+      return trouble(world, pick(world, random), random.between(1000, 5000), (link) => link.delay(delayMs));
     },
   },
   "repeat and overtake": {
@@ -60,14 +60,16 @@ const links = (world: World): Named<Link>[] => [
 
 const pick = (world: World, random: Random): Named<Link> => random.pick(links(world));
 
-const trouble = ({ name, link }: Named<Link>, ms: number, begin: (link: Link) => void): Plan => ({
-  description: `${name} for ${ms} ms`,
-  async run() {
-    begin(link);
-    await sleep(ms);
-    link.heal();
-  },
-});
+function trouble(world: World, { name, link }: Named<Link>, ms: number, begin: (link: Link) => void): Plan {
+  return {
+    description: `${name} for ${ms} ms`,
+    async run() {
+      if (!isIsolated(world, link)) begin(link);
+      await sleep(ms);
+      if (!isIsolated(world, link)) link.heal();
+    },
+  };
+}
 
 /** What really happened to messages, whatever was planned. */
 export function tellMischief(world: World): string {
