@@ -41,7 +41,7 @@ export async function createProbes(client: Client, sites: Site[]): Promise<Probe
     worker.set(site.name, await create(workerProbe(site)));
     const probeId = await create(containerProbe(site));
     unwrap(
-      (await client.request(SetRemediationPolicyDocument, { input: { probeId, ...POLICIES[i % 2]! } }))
+      (await client.request(SetRemediationPolicyDocument, { input: { probeId, ...policyOf(i).input } }))
         .setRemediationPolicy,
     );
     await create(diskHungry(site));
@@ -49,10 +49,20 @@ export async function createProbes(client: Client, sites: Site[]): Promise<Probe
   return { load, worker };
 }
 
+/** What automation may do to the containers of a host, as it is told to the server and in numbers for the checker. */
 const POLICIES = [
-  { mode: "AUTOMATIC", cooldown: "1s", maxAttempts: 100, window: "1m", breakerAfter: 20, maxShare: 1 },
-  { mode: "AUTOMATIC", cooldown: "5s", maxAttempts: 4, window: "1m", breakerAfter: 3 },
+  {
+    input: { mode: "AUTOMATIC", cooldown: "1s", maxAttempts: 100, window: "1m", breakerAfter: 20, maxShare: 1 },
+    ...{ cooldownMs: 1000, windowMs: 60_000, atOnce: CONTAINERS.length },
+  },
+  {
+    input: { mode: "AUTOMATIC", cooldown: "5s", maxAttempts: 4, window: "1m", breakerAfter: 3 },
+    ...{ cooldownMs: 5000, windowMs: 60_000, atOnce: 1 },
+  },
 ] as const;
+
+/** By the place of the host in the list of hosts. */
+export const policyOf = (i: number) => POLICIES[i % POLICIES.length]!;
 
 const workerProbe = ({ name, worker: { pidFile, command } }: Site): CreateProbeInput => ({
   ...quick,

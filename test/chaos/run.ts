@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { calm } from "./calm.js";
+import { acts } from "./checks/acts.js";
 import { boundsCheck } from "./checks/bounds.js";
 import type { Check, Finding } from "./checks/check.js";
 import { commands } from "./checks/commands.js";
@@ -96,6 +97,7 @@ const checksOf = ({ peaks }: Watch): Record<string, Check> => ({
   events: eventsCheck(),
   commands,
   policy,
+  acts,
   bounds: boundsCheck(peaks),
 });
 

@@ -10,8 +10,8 @@ export interface FakeContainer {
   startedAt: string;
   /** Comes up at a restart. A hopeless one is down again at once. */
   isHopeless: boolean;
-  /** How often it was told to restart, and how often while another restart was under way. */
-  restarts: number;
+  /** Its restarts, by the engine's own clock, and how often one was asked for while another was under way. */
+  acts: { began: number; ended: number }[];
   overlaps: number;
   busy: boolean;
 }
@@ -34,7 +34,7 @@ export async function fakeEngine(socketPath: string, names: string[]): Promise<F
   const containers = new Map<string, FakeContainer>(
     names.map((name) => [
       name,
-      { name, running: true, startedAt: now(), isHopeless: false, restarts: 0, overlaps: 0, busy: false },
+      { name, running: true, startedAt: now(), isHopeless: false, acts: [], overlaps: 0, busy: false },
     ]),
   );
   const server = createServer((call, answer) => void handle(call, answer));
@@ -55,10 +55,12 @@ export async function fakeEngine(socketPath: string, names: string[]): Promise<F
   }
 
   async function restart(container: FakeContainer): Promise<void> {
-    container.restarts++;
+    const act = { began: performance.now(), ended: Number.POSITIVE_INFINITY };
+    container.acts.push(act);
     if (container.busy) container.overlaps++;
     container.busy = true;
     await sleep(RESTART_MS);
+    act.ended = performance.now();
     container.busy = false;
     container.running = !container.isHopeless;
     container.startedAt = now();

@@ -1,3 +1,4 @@
+import type { FakeContainer } from "../../harness/fake-engine.js";
 import type { Host } from "../processes.js";
 import type { Isolation, World } from "../world.js";
 import type { Check } from "./check.js";
@@ -125,7 +126,7 @@ async function ofHost(host: Host, { database }: World): Promise<{ acts: number; 
   const begun = acts.filter(({ step }) => step === "begin").map(({ commandId }) => commandId);
   const restarts = [...host.engine.containers.values()];
   return {
-    acts: begun.length + restarts.reduce((sum, one) => sum + one.restarts, 0),
+    acts: begun.length + restarts.reduce((sum, one) => sum + one.acts.length, 0),
     violations: [
       ...workerActs(host, issued, begun),
       ...acts
@@ -164,11 +165,8 @@ function workerActs({ name }: Host, issued: Command[], begun: string[]): string[
 }
 
 /** The engine does not know who asks, so it can only count. */
-function containerActs(
-  host: string,
-  { name, restarts, overlaps }: { name: string; restarts: number; overlaps: number },
-  issued: Command[],
-): string[] {
+function containerActs(host: string, { name, acts, overlaps }: FakeContainer, issued: Command[]): string[] {
+  const restarts = acts.length;
   const commanded = issued.filter(({ target }) => target === `docker/${name}`);
   const succeeded = commanded.filter(({ end }) => end === "SUCCEEDED");
   return [

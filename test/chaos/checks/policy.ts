@@ -11,6 +11,9 @@ interface Run {
   startedAt: number | null;
   finishedAt: number | null;
   held: boolean;
+  relapsed: boolean;
+  requestedAt: number;
+  breakerAfter: number;
   cooldownMs: number;
   maxAttempts: number;
   windowMs: number;
@@ -45,6 +48,7 @@ export const policy: Check = async (world) => {
         ...tooSoon(run, runs),
         ...tooOften(run, runs),
         ...despiteBreaker(run, runs, switches),
+        ...despiteFailures(run, runs),
       ]),
       ...runs.flatMap((run) => whilePaused(run, switches)),
     ],
@@ -102,6 +106,20 @@ function despiteBreaker(run: Approved, runs: Approved[], switches: Switch[]): st
   return closed ? [] : [`run ${run.id} of ${run.where} began while its breaker was open`];
 }
 
+/** Fixes are judged before the next one is proposed. What had failed by then opens the breaker, whatever the log says of it. */
+function despiteFailures(run: Approved, runs: Approved[]): string[] {
+  const earlier = before(run, runs);
+  const lastHeld = Math.max(0, ...earlier.filter(({ held }) => held).map(({ finishedAt }) => finishedAt ?? 0));
+  const failed = earlier.filter(
+    ({ status, relapsed, requestedAt, finishedAt }) =>
+      (status === "DID_NOT_HELP" || relapsed) &&
+      requestedAt > run.requestedAt - run.windowMs &&
+      (finishedAt ?? 0) > lastHeld,
+  );
+  if (failed.length < run.breakerAfter) return [];
+  return [`run ${run.id} of ${run.where} began after ${failed.length} fixes in a row had failed`];
+}
+
 function whilePaused({ id, approved, approvedAt }: Approved, switches: Switch[]): string[] {
   const last = switches.findLast(({ type, seq }) => type.startsWith("processing.") && seq < approved);
   if (last?.type !== "processing.paused" || (last.until !== null && approvedAt >= last.until)) return [];
@@ -112,7 +130,8 @@ const runsOf = ({ database }: World) =>
   database.query<Run>(
     `SELECT r.id, r.agent_id || ' ' || r.target AS "where", coalesce(r.probe_id::text, r.id::text) AS probe, r.status, r.automatic,
        extract(epoch FROM r.started_at)::float8 * 1000 AS "startedAt", extract(epoch FROM r.finished_at)::float8 * 1000 AS "finishedAt",
-       coalesce(r.held, false) AS held, coalesce(p.cooldown_ms, 600000)::float8 AS "cooldownMs", coalesce(p.max_attempts, 3) AS "maxAttempts",
+       coalesce(r.held, false) AS held, coalesce(NOT r.held, false) AS relapsed,
+       extract(epoch FROM r.requested_at)::float8 * 1000 AS "requestedAt", coalesce(p.breaker_after, 2) AS "breakerAfter", coalesce(p.cooldown_ms, 600000)::float8 AS "cooldownMs", coalesce(p.max_attempts, 3) AS "maxAttempts",
        coalesce(p.window_ms, 86400000)::float8 AS "windowMs",
        greatest(1, floor(coalesce(p.max_share, 0.05) * (SELECT count(*) FROM probe_state s JOIN agents seer ON seer.id = s.agent_id
          WHERE s.probe_id = r.probe_id AND s.status <> 'NOT_APPLICABLE' AND seer.revoked_at IS NULL)))::int AS "atOnce",
@@ -132,10 +151,22 @@ const switchesOf = ({ database }: World) =>
      FROM events WHERE type IN ('processing.paused', 'processing.resumed', 'remediation.breaker_opened') ORDER BY seq`,
   );
 
+const RULES = [
+  "processing-paused",
+  "agent-not-connected",
+  "breaker",
+  "target-locked",
+  "cooldown",
+  "attempts",
+  "blast-radius",
+];
+
 /** Which rules had something to say: a rule that never spoke was not tested. */
 async function refusals({ database }: World): Promise<string> {
   const rows = await database.query<{ rule: string; times: number }>(
     `SELECT payload->>'rule' AS rule, count(*)::int AS times FROM events WHERE type = 'remediation.refused' GROUP BY 1 ORDER BY 1`,
   );
-  return rows.map(({ rule, times }) => `${rule} ${times}`).join(", ") || "no rule";
+  const silent = RULES.filter((name) => !rows.some(({ rule }) => rule === name));
+  const spoke = rows.map(({ rule, times }) => `${rule} ${times}`).join(", ") || "no rule";
+  return `${spoke}${silent.length > 0 ? `; silent: ${silent.join(", ")}` : ""}`;
 }
