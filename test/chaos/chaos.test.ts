@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { canShiftClocks } from "./agent-clock.js";
 import { runChaos } from "./run.js";
+import { canShiftClocks } from "./shifted-clock.js";
 
 /** A long run is `npm run chaos -- --minutes 30`. */
 test.skipIf(process.platform !== "linux")(

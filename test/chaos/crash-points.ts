@@ -107,8 +107,12 @@ export const editOf = ({ name, module, anchor, place }: CrashPoint): Edit => ({
   replace: place(anchor, `globalThis.crashPointReached(${JSON.stringify(name)})`),
 });
 
-/** From now on the process that keeps its points in `folder` ends where it reaches this one, once. */
-export const arm = (folder: string, name: string): Promise<void> => writeFile(join(folder, fileOf(name)), "");
+/** What happens at a point: the process ends, or it waits there for whoever breaks something else meanwhile. */
+export type AtPoint = "SIGKILL" | "SIGSTOP";
+
+/** From now on it happens to the process that keeps its points in `folder` where it reaches this one, once. */
+export const arm = (folder: string, name: string, what: AtPoint = "SIGKILL"): Promise<void> =>
+  writeFile(join(folder, fileOf(name)), what);
 
 export const isArmed = (folder: string, name: string): boolean => existsSync(join(folder, fileOf(name)));
 

@@ -3,13 +3,15 @@ import { argumentsOf, wrongUsage } from "../harness/arguments.js";
 import { faultKinds } from "./faults.js";
 import { runChaos } from "./run.js";
 
+/** Minutes. */
+const EVERY_POINT_FROM = 20;
 const USAGE = `npm run chaos -- [options]
 Breaks servers, agents, database, network and clock at random, and checks that nothing promised is lost.
 Exit code 0: no violation; 1: violations, each is printed; 2: wrong usage.
 
   --minutes N      how long it breaks things (5); checking afterwards comes on top
   --seed N         plans the same faults again
-  --every-point    ends a process once at every crash point first
+  --every-point    ends a process once at every crash point first; from 20 minutes on it always does
   --kinds "a,b"    only these faults
 Faults: ${faultKinds({ long: true }).join(", ")}`;
 const { values } = argumentsOf(USAGE, {
@@ -30,7 +32,7 @@ if (!(minutes >= 0 && Number.isInteger(seed)) || unknown !== undefined)
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stopping.abort());
 const { findings, faults, mischief, violations } = await runChaos({
-  ...{ seed, kinds, forMs: minutes * 60_000, everyPoint: values["every-point"] },
+  ...{ seed, kinds, forMs: minutes * 60_000, everyPoint: values["every-point"] || minutes >= EVERY_POINT_FROM },
   signal: stopping.signal,
   write: (line) => console.log(line),
 });

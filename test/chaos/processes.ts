@@ -8,11 +8,11 @@ import type { FakeEngine } from "../harness/fake-engine.js";
 import type { FaultProxy } from "../harness/fault-proxy.js";
 import type { Link } from "../harness/link.js";
 import { type ServerProcess, startServerProcess } from "../harness/server-process.js";
-import { clockEnvironment } from "./agent-clock.js";
 import type { ChaosDatabase } from "./database.js";
 import { Keeper, type Kept } from "./keeper.js";
 import type { PlantedBug } from "./planted-bugs.js";
 import type { Random } from "./random.js";
+import { clockEnvironment } from "./shifted-clock.js";
 import type { Story } from "./story.js";
 import type { Worker } from "./worker.js";
 
@@ -31,6 +31,8 @@ export interface Victim {
   readonly pid: number;
   /** Where files arm its crash points. */
   points: string;
+  /** The file that says by how much its clock is wrong. */
+  clock: string;
   /** As a service manager would end it. */
   stop(): Promise<void>;
 }
@@ -50,8 +52,6 @@ export interface Site {
 
 export interface Host extends Site, Victim {
   agent: AgentProcess;
-  /** The file that says by how much its clock is wrong. */
-  clock: string;
 }
 
 export interface Surroundings {
@@ -66,12 +66,13 @@ export interface Surroundings {
 
 export async function startReplica(name: string, database: ChaosDatabase, around: Surroundings): Promise<Replica> {
   const relay = await database.relay();
-  const { points, env, output } = await equip(name, around);
+  const { points, clock, env, output } = await equip(name, around);
   const server = around.own(
     await startServerProcess({ ...env, DATABASE_URL: relay.url }, { execArgv: preload, output }),
   );
   return {
     ...keep(name, server, points, around, () => ""),
+    clock,
     get pid() {
       return server.pid;
     },
@@ -81,8 +82,7 @@ export async function startReplica(name: string, database: ChaosDatabase, around
 }
 
 export async function startHost(site: Site, server: ServerProcess, around: Surroundings): Promise<Host> {
-  const { points, env, output } = await equip(site.name, around);
-  const clock = join(around.folder, `${site.name}.clock`);
+  const { points, clock, env, output } = await equip(site.name, around);
   const policy = {
     allow: ["process.restart", "docker.restart"].map((remediation) => ({ remediation, targets: ["*"] })),
   };
@@ -90,7 +90,7 @@ export async function startHost(site: Site, server: ServerProcess, around: Surro
     await startAgentProcess(server, site.name, policy, {
       url: site.link.url,
       spool: { maxBytes: SPOOL_BYTES },
-      env: { ...env, ...(await clockEnvironment(clock)) },
+      env,
       execArgv: preload,
       output,
     }),
@@ -108,10 +108,15 @@ export async function startHost(site: Site, server: ServerProcess, around: Surro
 
 async function equip(name: string, { folder, bugs = [], own }: Surroundings) {
   const points = join(folder, "points", name);
+  const clock = join(folder, `${name}.clock`);
   await mkdir(points, { recursive: true });
   const output = openSync(join(folder, `${name}.log`), "a");
   own({ [Symbol.asyncDispose]: async () => closeSync(output) });
-  return { points, output, env: { POPPO_CHAOS_POINTS: points, POPPO_CHAOS_BUGS: JSON.stringify(bugs) } };
+  const env = {
+    ...{ POPPO_CHAOS_POINTS: points, POPPO_CHAOS_BUGS: JSON.stringify(bugs) },
+    ...(await clockEnvironment(clock)),
+  };
+  return { points, clock, output, env };
 }
 
 function keep(
@@ -120,7 +125,7 @@ function keep(
   points: string,
   { random, story, own, complain }: Surroundings,
   complaint: () => string,
-): Omit<Victim, "pid"> {
+): Omit<Victim, "pid" | "clock"> {
   const pause = random.branch(`restarts of ${name}`);
   const keeper = own(
     new Keeper(

@@ -81,7 +81,13 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
   }
   const { findings, violations } = verifier;
   if (violations.length > 0) story.tell(`the logs are kept in ${await keepLogs(world, seed)}`);
-  return { seed, findings, faults: story.counts, mischief: tellMischief(world), violations };
+  return {
+    seed,
+    findings,
+    faults: story.counts,
+    mischief: `${tellMischief(world)}; at ${new Set(world.reached).size} points something else broke`,
+    violations,
+  };
 }
 
 /** What processes and services have written, out of the folder that goes. */

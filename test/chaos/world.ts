@@ -54,6 +54,8 @@ export interface World {
   neverReaders: NeverReader[];
   probes: Probes;
   isolations: Isolation[];
+  /** At which points something else than the process broke. */
+  reached: string[];
   /** What agents did that no fault explains; emptied by the checker. */
   complaints: string[];
   /** Asks one server after the other until one answers. @throws when none does */
@@ -137,7 +139,7 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
   const { stormSize = 300 } = options;
   return {
     ...{ folder, database, replicas, hosts, probes, complaints, ask },
-    ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders, isolations: [] },
+    ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders, isolations: [], reached: [] },
   };
 }
 

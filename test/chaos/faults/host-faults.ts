@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { canShiftClocks, shiftClock } from "../agent-clock.js";
-import type { Host } from "../processes.js";
+import type { Host, Victim } from "../processes.js";
+import { canShiftClocks, shiftClock } from "../shifted-clock.js";
 import type { Worker } from "../worker.js";
 import type { Isolation, World } from "../world.js";
 import type { Fault } from "./fault.js";
@@ -15,17 +15,17 @@ const LOOK_EVERY_MS = 200;
 export const hostFaults: Record<string, Fault> = {
   clock: {
     weight: canShiftClocks ? 2 : 0,
-    plan: ({ hosts }, random) => {
-      const host = random.pick(hosts);
+    plan: ({ hosts, replicas }, random) => {
+      const victim = random.pick<Victim>([...hosts, ...replicas]);
       // 300 s is what the server tolerates; now and then it is more.
       const seconds = random.happens(0.15) ? random.pick([-400, 400]) : random.between(-250, 250);
       const ms = random.between(1000, 8000);
       return {
-        description: `of ${host.name} ${seconds} s ahead for ${ms} ms`,
+        description: `of ${victim.name} ${seconds} s ahead for ${ms} ms`,
         async run() {
-          await shiftClock(host.clock, seconds);
+          await shiftClock(victim.clock, seconds);
           await sleep(ms);
-          await shiftClock(host.clock, 0);
+          await shiftClock(victim.clock, 0);
         },
       };
     },
