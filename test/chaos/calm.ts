@@ -13,7 +13,7 @@ const LOOK_EVERY_MS = 250;
  * @returns what has stood still for that long
  */
 export async function calm(world: World, withinMs = WITHIN_MS): Promise<string[]> {
-  const [{ head } = { head: 0 }] = await world.database.query<{ head: number }>("SELECT head::int FROM event_head");
+  const heads = await headsOf(world);
   const latest = performance.now() + AT_MOST * withinMs;
   let before = "";
   let deadline = latest;
@@ -21,7 +21,7 @@ export async function calm(world: World, withinMs = WITHIN_MS): Promise<string[]
     const missing = [
       ...processes(world),
       ...crowd(world),
-      ...subscribers(world, head),
+      ...subscribers(world, heads),
       ...(await agents(world)),
       ...(await openWork(world)),
     ];
@@ -42,8 +42,20 @@ const crowd = ({ crowd }: World): string[] =>
     .filter(({ acked, reported }) => acked < reported)
     .map(({ name, acked, reported }) => `${name} had only ${acked} of ${reported} results acknowledged`);
 
-const subscribers = ({ subscribers }: World, head: number): string[] =>
-  subscribers.filter(({ last }) => last < head).map(({ name, last }) => `${name} had seen ${last} of ${head} events`);
+const subscribers = ({ subscribers }: World, heads: ReadonlyMap<string, number>): string[] =>
+  subscribers
+    .filter(({ family, last }) => last < heads.get(family)!)
+    .map(({ name, family, last }) => `${name} had seen ${last} of ${heads.get(family)} events`);
+
+/** The last event of each family that somebody subscribed to. */
+async function headsOf({ database, subscribers }: World): Promise<Map<string, number>> {
+  const rows = await database.query<{ family: string; head: number }>(
+    `SELECT family, coalesce(max(e.seq), 0)::int AS head
+     FROM unnest($1::text[]) family LEFT JOIN events e ON starts_with(e.type, family) GROUP BY 1`,
+    [[...new Set(subscribers.map(({ family }) => family))]],
+  );
+  return new Map(rows.map(({ family, head }) => [family, head]));
+}
 
 async function agents({ database, hosts }: World): Promise<string[]> {
   const rows = await database.query<{ name: string }>(

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApproveRemediationDocument, RequestRemediationDocument, unwrap } from "@poppo-ops/client";
+import {
+  ApproveRemediationDocument,
+  CancelRemediationDocument,
+  RequestRemediationDocument,
+  RunProbeDocument,
+  unwrap,
+} from "@poppo-ops/client";
 import type { Result } from "@poppo-ops/plugins/wire";
 import type { SimulatedAgent } from "../harness/simulated-agent.js";
 import { CONTAINERS } from "./probes.js";
@@ -27,6 +33,7 @@ export function live(world: World, random: Random): Life {
     }
   };
   const wear = random.branch("wear");
+  const whims = random.branch("whims");
   const loops = [
     loop(
       200,
@@ -35,6 +42,10 @@ export function live(world: World, random: Random): Life {
     loop(
       700,
       unlessPaused(() => wearOut(world, wear)),
+    ),
+    loop(
+      2000,
+      unlessPaused(() => interfere(world, whims)),
     ),
     loop(500, () => operate(world)),
   ];
@@ -81,6 +92,22 @@ async function wearOut({ hosts }: World, random: Random): Promise<void> {
   const seconds = random.pick([0.2, 0.3, 1, 4]);
   if (isWorker) await host.worker.takes(seconds).then(host.worker.kill);
   else host.engine.kill(random.pick(CONTAINERS));
+}
+
+/** Somebody looks for themselves, or calls a repair off. */
+async function interfere({ database, hosts, probes, ask }: World, random: Random): Promise<void> {
+  const { name, agent } = random.pick(hosts);
+  if (random.happens(0.7)) {
+    const input = { agentId: agent.id, probeId: probes.worker.get(name)! };
+    await ask(async (client) => unwrap((await client.request(RunProbeDocument, { input })).runProbe));
+    return;
+  }
+  const [run] = await database.query<{ id: string }>(
+    "SELECT id FROM remediation_runs WHERE finished_at IS NULL AND NOT automatic ORDER BY requested_at DESC LIMIT 1",
+  );
+  if (!run) return;
+  const input = { id: run.id, reason: "on second thoughts" };
+  await ask(async (client) => unwrap((await client.request(CancelRemediationDocument, { input })).cancelRemediation));
 }
 
 /** The person on call asks for a repair of every worker that is down, and approves it. */

@@ -120,9 +120,10 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
 
   const subscriberLink = await link("subscribers");
   const [after] = await database.query<{ epoch: string; head: number }>("SELECT epoch, head::int FROM event_head");
-  const subscribers = names("subscriber", options.subscribers ?? 5).map((name) => {
+  const subscribers = names("subscriber", options.subscribers ?? 5).map((name, i) => {
     const client = createClient({ url: subscriberLink.url, token: ADMIN_TOKEN, random: () => 0.1 });
-    return own(new SubscriberLedger({ name, client, after: after!, isCompared: true }));
+    const family = FAMILIES[i];
+    return own(new SubscriberLedger({ name, client, after: after!, isCompared: true, family }));
   });
   const neverReaders = replicas.map((replica) => own(neverReaderOf(replica, database)));
   const ask: World["ask"] = async (request) => {
@@ -142,6 +143,9 @@ async function build(options: WorldOptions, own: Surroundings["own"]): Promise<W
     ...{ crowd, crowdLink, subscribers, subscriberLink, stormSize, neverReaders, isolations: [], reached: [] },
   };
 }
+
+/** What subscribers want to hear of, one after the other; the empty one and all others hear everything. */
+const FAMILIES = ["", "", "remediation.", "incident."];
 
 /** Live, where a subscription that is full is cut off at once; or from the beginning, where who stands still is let go after 30 s. */
 const SPELLS = [

@@ -33,7 +33,7 @@ export function eventsCheck(): Check {
       log.set(event.seq, event);
     }
     for (const subscriber of world.subscribers) violations.push(...compare(subscriber, log));
-    const slowest = Math.min(...world.subscribers.map((subscriber) => subscriber.last));
+    const slowest = Math.min(...world.subscribers.map((subscriber) => subscriber.compared));
     for (const seq of log.keys()) if (seq <= slowest) log.delete(seq);
     const received = world.subscribers.reduce((sum, { received }) => sum + received, 0);
     return { verified: `${last} events, ${received} deliveries`, violations };
@@ -60,11 +60,20 @@ function compare(subscriber: SubscriberLedger, log: ReadonlyMap<number, Logged>)
     const logged = log.get(seq)!;
     return logged.type !== type || logged.summary !== summary;
   });
+  const seen = new Set(known.map(({ seq }) => seq));
+  const upTo = known.at(-1)?.seq ?? subscriber.compared;
+  const missing = [...log.values()].filter(
+    ({ seq, type }) => seq > subscriber.compared && seq <= upTo && type.startsWith(subscriber.family) && !seen.has(seq),
+  );
+  const foreign = known.filter(({ type }) => !type.startsWith(subscriber.family));
+  subscriber.compared = upTo;
   subscriber.unchecked = subscriber.unchecked.filter(({ seq }) => !log.has(seq));
+  const tell = (events: { seq: number }[], what: string) =>
+    events.length > 0 ? [`${subscriber.name} ${what}: ${some(events.map(({ seq }) => seq))}`] : [];
   return [
     ...subscriber.violations.splice(0),
-    ...(strange.length > 0
-      ? [`${subscriber.name} was given other events than the log holds: ${some(strange.map(({ seq }) => seq))}`]
-      : []),
+    ...tell(strange, "was given other events than the log holds"),
+    ...tell(foreign, "was given events that its filter leaves out"),
+    ...tell(missing, "was not given events that its filter lets through"),
   ];
 }
