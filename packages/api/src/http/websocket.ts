@@ -21,6 +21,12 @@ const CLOSE_CODES = new Set([
   ...[4400, 4401, 4403, 4406, 4408, 4409, 4410, 4429, 4500, 4503],
 ]);
 
+/**
+ * Handshakes of one turn of the event loop. Of thousands who come back in one moment each is followed by a proof of identity
+ * and a subscription; those who are here already would wait for all of them.
+ */
+const UPGRADES_PER_TURN = 32;
+
 export interface SocketLayer {
   /** Open sockets, also those that have not yet said who they are. */
   readonly size: number;
@@ -50,10 +56,17 @@ export function serveWebSocket(options: SocketOptions): SocketLayer {
     stream.on("error", (error) => app.log.debug({ err: error }, "upgrade failed"));
     const refusal = upgradeRefusal(request) ?? (admission.admit() ? null : TRY_LATER);
     if (refusal) return stream.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    sockets.handleUpgrade(request, stream, head, (socket) =>
-      bind(core, { socket, stream, running: new RunningOperations() }, app),
-    );
+    const upgrade = () =>
+      sockets.handleUpgrade(request, stream, head, (socket) =>
+        bind(core, { socket, stream, running: new RunningOperations() }, app),
+      );
+    if (waiting.push(upgrade) === 1) setImmediate(upgradeSome);
   });
+  const waiting: (() => void)[] = [];
+  const upgradeSome = () => {
+    for (const upgrade of waiting.splice(0, UPGRADES_PER_TURN)) upgrade();
+    if (waiting.length > 0) setImmediate(upgradeSome);
+  };
 
   return {
     get size() {
