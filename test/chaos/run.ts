@@ -10,7 +10,7 @@ import { commands } from "./checks/commands.js";
 import { eventsCheck } from "./checks/events.js";
 import { policy } from "./checks/policy.js";
 import { results } from "./checks/results.js";
-import { tellMischief } from "./faults/network-faults.js";
+import { tellMischief, withoutEffect } from "./faults/network-faults.js";
 import { faultKinds, planFault } from "./faults.js";
 import { type Life, live } from "./life.js";
 import { createRandom, type Random } from "./random.js";
@@ -79,7 +79,8 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
     });
     await verifier.verify();
   }
-  const { findings, violations } = verifier;
+  const { findings } = verifier;
+  const violations = [...verifier.violations, ...withoutEffect(world, story.counts)];
   if (violations.length > 0) story.tell(`the logs are kept in ${await keepLogs(world, seed)}`);
   return {
     seed,

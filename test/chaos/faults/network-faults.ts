@@ -6,6 +6,8 @@ import type { Random } from "../random.js";
 import { isIsolated, type World } from "../world.js";
 import type { Fault, Plan } from "./fault.js";
 
+const REPEAT_AND_OVERTAKE = "repeat and overtake";
+
 /** Paths between agents, subscribers, servers and database break, and messages arrive twice or in another order. */
 export const networkFaults: Record<string, Fault> = {
   cut: {
@@ -23,7 +25,7 @@ export const networkFaults: Record<string, Fault> = {
       return trouble(world, pick(world, random), random.between(1000, 5000), (link) => link.delay(delayMs));
     },
   },
-  "repeat and overtake": {
+  [REPEAT_AND_OVERTAKE]: {
     weight: 4,
     plan: (world, random) => {
       const ms = random.between(2000, 8000);
@@ -69,6 +71,18 @@ function trouble(world: World, { name, link }: Named<Link>, ms: number, begin: (
       if (!isIsolated(world, link)) link.heal();
     },
   };
+}
+
+/** So often at least before it is odd that it changed nothing. */
+const OFTEN = 3;
+
+/** A fault that is planned and never happens would let every run pass. */
+export function withoutEffect(world: World, faults: ReadonlyMap<string, number>): string[] {
+  const planned = faults.get(REPEAT_AND_OVERTAKE) ?? 0;
+  const hasDoubled = proxies(world).some(({ link }) => link.mischief.done.doubledToServer.size > 0);
+  return planned < OFTEN || hasDoubled
+    ? []
+    : [`harness: "${REPEAT_AND_OVERTAKE}" ran ${planned} times and doubled nothing`];
 }
 
 /** What really happened to messages, whatever was planned. */
