@@ -1,4 +1,5 @@
 import { and, asc, gt, lte, sql } from "drizzle-orm";
+import { LIMITS } from "../graphql/limits.js";
 import type { App } from "../kernel/app.js";
 import type { AppendedEvent } from "../kernel/appended.js";
 import type { Position } from "./cursor.js";
@@ -91,6 +92,12 @@ export class EventLog {
       .where(and(gt(events.seq, after), lte(events.seq, this.head)))
       .orderBy(asc(events.seq))
       .limit(limit);
+  }
+
+  /** The last `count` events; undefined when that is more than a page, or than is remembered. */
+  newest(count: number): AppendedEvent[] | undefined {
+    const isHere = count >= 0 && count <= Math.min(LIMITS.eventsPerPage, this.ring.length);
+    return isHere ? this.ring.slice(this.ring.length - count) : undefined;
   }
 
   position(): Position {

@@ -119,7 +119,19 @@ export class FanOut {
   }
 
   private wake(group: ReaderGroup): void {
-    if (!group.standsAt(this.log.position())) this.occupy(group, () => this.readOn(group));
+    if (group.running || group.standsAt(this.log.position())) return;
+    if (this.hasNewsFor(group)) this.occupy(group, () => this.readOn(group));
+    else {
+      group.position = this.log.position();
+      this.meet(group);
+    }
+  }
+
+  /** False when nothing new passes its filter, as for most of many filters: then there is nothing to read or to say. */
+  private hasNewsFor({ query, position, toldCaughtUp }: ReaderGroup): boolean {
+    if (!toldCaughtUp || position.epoch !== this.log.epoch) return true;
+    const news = this.log.newest(this.log.head - position.seq);
+    return !news || news.some(query.matches);
   }
 
   /** One piece of work at a time in a group: pages must reach a socket in their order. */
