@@ -32,7 +32,7 @@ export function hostAt(root = "/", platform: NodeJS.Platform = process.platform)
   return {
     platform,
     scope: inContainer ? " (whole host; the agent runs in a container)" : "",
-    // The kernel answers these out of memory; by way of the thread pool each would cost five times as much.
+    // The kernel answers these out of memory; by way of the thread pool each would cost six times as much.
     read: async (path) => readFileSync(join(root, path), "utf8"),
     exists: async (path) => existsSync(join(root, path)),
     statfs: (path) => statfs(join(root, path)),
