@@ -13,7 +13,9 @@ export const generatedFile = new URL("src/generated/graphql.ts", import.meta.url
 
 const config = {
   documentMode: "string",
-  enumType: "string-literal",
+  // Types and their values: who lists the words of an enum takes them from here.
+  enumType: "const",
+  namingConvention: { enumValues: "keep" },
   enumsAsTypes: true,
   useTypeImports: true,
   skipTypename: true,

@@ -2,17 +2,16 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { stringify } from "yaml";
 import { unwrap } from "../error.js";
 import {
-  type AgentStatus,
+  AgentStatus,
   AgentsDocument,
   CreateEnrolmentTokenDocument,
   RevokeAgentDocument,
 } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { agentId } from "./lookup.js";
-import { duration, label, more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { duration, label, listed, oneOrMore } from "./option-values.js";
+import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { list, when, word } from "./words.js";
-
-const STATUSES: AgentStatus[] = ["ONLINE", "OFFLINE", "DOWN", "REVOKED"];
 
 export const agentsCommand = (): Command =>
   new Command("agents")
@@ -24,7 +23,7 @@ export const agentsCommand = (): Command =>
 function listCommand(): Command {
   const command = new Command("list")
     .description("every agent and how it is")
-    .addOption(new Option("--status <status...>", STATUSES.join(", ").toLowerCase()).argParser(oneOrMore(STATUSES)))
+    .addOption(new Option("--status <status...>", listed(AgentStatus).toLowerCase()).argParser(oneOrMore(AgentStatus)))
     .option("--search <text>", "words in the name");
   for (const option of pagingOptions()) command.addOption(option);
   return command.action(

@@ -6,7 +6,7 @@ import { AuditLogDocument } from "../generated/graphql.js";
 import { type Link, verifyChain } from "./audit-chain.js";
 import { action, type GlobalOptions, outputFor } from "./cli.js";
 import { CliError, EXIT, usage } from "./failure.js";
-import { wholeNumber } from "./paging.js";
+import { wholeNumber } from "./option-values.js";
 
 const PAGE = 500;
 

@@ -49,7 +49,7 @@ describe("incidents", () => {
     expect(rest).toBe("2 of 9 shown; --all shows every one.");
     expect(server.asked("Incidents")[0]).toMatchObject({
       authorization: "Bearer t",
-      variables: { filter: { statuses: ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED"] }, orderBy: "SEVERITY", first: 50 },
+      variables: { filter: { statuses: ["ACKNOWLEDGED", "SNOOZED", "TRIGGERED"] }, orderBy: "SEVERITY", first: 50 },
     });
   });
 

@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
 import type { Client } from "../client.js";
 import type { Event } from "../events.js";
-import { IncidentDocument, type Severity } from "../generated/graphql.js";
+import { IncidentDocument, Severity } from "../generated/graphql.js";
 import { action } from "./cli.js";
+import { listed, oneOrMore } from "./option-values.js";
 import { type Output, printable } from "./output.js";
-import { oneOrMore } from "./paging.js";
 import { word } from "./words.js";
 
 interface WatchOptions {
@@ -13,10 +13,10 @@ interface WatchOptions {
   after?: string;
 }
 
-export const watchCommand = (severities: Severity[]): Command =>
+export const watchCommand = (): Command =>
   new Command("watch")
     .description("follow what happens, through server restarts, until Ctrl-C")
-    .addOption(new Option("--severity <severity...>", "P0, P1, P2, P3").argParser(oneOrMore(severities)))
+    .addOption(new Option("--severity <severity...>", listed(Severity)).argParser(oneOrMore(Severity)))
     .option("--type <type...>", "incident.raised, or a family as incident.*")
     .option("--after <cursor>", "from this event on, `cursor` of --json (default: from now)")
     .addHelpText(

@@ -6,34 +6,42 @@ import {
   EventsDocument,
   IncidentDetailsDocument,
   type IncidentFieldsFragment,
-  type IncidentStatus,
+  IncidentStatus,
   IncidentsDocument,
   ResolveIncidentsDocument,
-  type Severity,
+  Severity,
 } from "../generated/graphql.js";
 import { action, type Cli } from "./cli.js";
 import { CliError, EXIT, notFound } from "./failure.js";
 import { incidentId, reference } from "./incident-reference.js";
 import { type IncidentDetails, incidentTable, showIncident } from "./incident-view.js";
 import { watchCommand } from "./incidents-watch.js";
-import { MAX_PAGE, more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listed, oneOrMore } from "./option-values.js";
+import { MAX_PAGE, more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { count } from "./words.js";
 
-const SEVERITIES: Severity[] = ["P0", "P1", "P2", "P3"];
-const STATUSES: IncidentStatus[] = ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED", "RESOLVED", "MERGED"];
-const OPEN: IncidentStatus[] = ["TRIGGERED", "ACKNOWLEDGED", "SNOOZED"];
+const IS_OPEN: Record<IncidentStatus, boolean> = {
+  TRIGGERED: true,
+  ACKNOWLEDGED: true,
+  SNOOZED: true,
+  RESOLVED: false,
+  MERGED: false,
+};
+const OPEN = Object.values(IncidentStatus).filter((status) => IS_OPEN[status]);
+/** Two words stand for several. */
+const STATUS_WORDS = { ...IncidentStatus, OPEN: "OPEN", ANY: "ANY" } as const;
 
 export const incidentsCommand = (): Command =>
   new Command("incidents")
     .description("see and handle incidents")
     .addCommand(listCommand())
     .addCommand(showCommand())
-    .addCommand(watchCommand(SEVERITIES))
+    .addCommand(watchCommand())
     .addCommand(ackCommand())
     .addCommand(resolveCommand());
 
 interface ListOptions extends PagingOptions {
-  status?: (IncidentStatus | "OPEN" | "ANY")[];
+  status?: (keyof typeof STATUS_WORDS)[];
   severity?: Severity[];
   search?: string;
 }
@@ -42,11 +50,9 @@ function listCommand(): Command {
   const command = new Command("list")
     .description("open incidents, most severe first")
     .addOption(
-      new Option("--status <status...>", "open (default), any, or some of them").argParser(
-        oneOrMore<IncidentStatus | "OPEN" | "ANY">([...STATUSES, "OPEN", "ANY"]),
-      ),
+      new Option("--status <status...>", "open (default), any, or some of them").argParser(oneOrMore(STATUS_WORDS)),
     )
-    .addOption(new Option("--severity <severity...>", "P0, P1, P2, P3").argParser(oneOrMore(SEVERITIES)))
+    .addOption(new Option("--severity <severity...>", listed(Severity)).argParser(oneOrMore(Severity)))
     .option("--search <text>", "part of the title, in any case");
   for (const option of pagingOptions()) command.addOption(option);
   return command

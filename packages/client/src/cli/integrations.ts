@@ -2,30 +2,17 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { unwrap } from "../error.js";
 import {
   CreateIntegrationDocument,
-  type IncidentCategory,
-  type IntegrationKind,
+  IncidentCategory,
+  IntegrationKind,
   IntegrationsDocument,
   RevokeIntegrationDocument,
-  type Severity,
+  Severity,
 } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { integrationId, serviceId } from "./lookup.js";
-import { label, more, one, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { label, listed, one, wordOf } from "./option-values.js";
+import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { list, when } from "./words.js";
-
-const KINDS: IntegrationKind[] = ["ALERTMANAGER"];
-const SEVERITIES: Severity[] = ["P0", "P1", "P2", "P3"];
-const CATEGORIES: IncidentCategory[] = [
-  "APPLICATION_CRASH",
-  "DATABASE",
-  "SECURITY",
-  "PERFORMANCE",
-  "DISK",
-  "NETWORK",
-  "EXTERNAL_API",
-  "MONITORING",
-  "OTHER",
-];
 
 export const integrationsCommand = (): Command =>
   new Command("integrations")
@@ -85,14 +72,20 @@ const createCommand = (): Command =>
   new Command("create")
     .description("make an address to send signals to; it holds a key and is shown once, alone on stdout")
     .argument("<name>", "what sends there")
-    .addOption(new Option("--kind <kind>", KINDS.join(", ").toLowerCase()).argParser(one(KINDS)).makeOptionMandatory())
+    .addOption(
+      new Option("--kind <kind>", listed(IntegrationKind).toLowerCase())
+        .argParser(one(IntegrationKind))
+        .makeOptionMandatory(),
+    )
     .addOption(
       new Option("--severity <theirs=ours>", "for example critical=P0, repeatable; replaces the map").argParser(
         severity,
       ),
     )
-    .addOption(new Option("--default-severity <severity>", "where the map has no answer").argParser(one(SEVERITIES)))
-    .addOption(new Option("--category <category>", "where a signal names none of ours").argParser(one(CATEGORIES)))
+    .addOption(new Option("--default-severity <severity>", "where the map has no answer").argParser(one(Severity)))
+    .addOption(
+      new Option("--category <category>", "where a signal names none of ours").argParser(one(IncidentCategory)),
+    )
     .option("--service <service>", "name or id, where a signal names none of the catalogue")
     .addHelpText("after", "\nExample:\n  poppo-ops integrations create production --kind alertmanager")
     .action(
@@ -128,8 +121,8 @@ const revokeCommand = (): Command =>
 
 /** `critical=P0`, repeatable. */
 function severity(text: string, previous: Record<string, Severity> = {}): Record<string, Severity> {
-  const given = Object.entries(label(text)).map(([theirs, ours]) => [theirs, ours.toUpperCase() as Severity] as const);
-  const wrong = given.find(([, ours]) => !SEVERITIES.includes(ours));
-  if (wrong) throw new InvalidArgumentError(`Allowed after = are ${SEVERITIES.join(", ")}.`);
-  return { ...previous, ...Object.fromEntries(given) };
+  const [theirs, ours] = Object.entries(label(text))[0]!;
+  const word = wordOf(Severity, ours);
+  if (word === undefined) throw new InvalidArgumentError(`Allowed after = are ${listed(Severity)}.`);
+  return { ...previous, [theirs]: word };
 }

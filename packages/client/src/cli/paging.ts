@@ -1,4 +1,5 @@
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
+import { wholeNumber } from "./option-values.js";
 
 /** The server's limit for one page. */
 export const MAX_PAGE = 500;
@@ -38,38 +39,3 @@ export async function readPages<Node>(
 /** What the table does not show, or undefined. */
 export const more = ({ nodes, totalCount, pageInfo }: Page<unknown>): string | undefined =>
   pageInfo.hasNextPage ? `${nodes.length} of ${totalCount} shown; --all shows every one.` : undefined;
-
-export const wholeNumber = (min: number, max: number) => (text: string) => {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`);
-};
-
-/** `10m`, as the server takes it; how long it may be is the server's to say. */
-export function duration(text: string): string {
-  if (/^\d{1,9}(ms|s|m|h|d)$/.test(text)) return text;
-  throw new InvalidArgumentError("Write it like 30s, 10m, 2h or 90d.");
-}
-
-/** `--option a,b` and `--option a --option b`, each one of `allowed`, in any case. */
-export const oneOrMore =
-  <Value extends string>(allowed: readonly Value[]) =>
-  (text: string, previous: Value[] = []): Value[] => {
-    const values = text.split(",").map((part) => part.trim().toUpperCase().replaceAll("-", "_") as Value);
-    const wrong = values.find((value) => !allowed.includes(value));
-    if (wrong !== undefined) throw new InvalidArgumentError(`Allowed are ${allowed.join(", ")}.`);
-    return [...previous, ...values];
-  };
-
-/** `--option` with one of `allowed`, in any case. */
-export const one =
-  <Value extends string>(allowed: readonly Value[]) =>
-  (text: string): Value =>
-    oneOrMore(allowed)(text.replaceAll(",", " "))[0]!;
-
-/** `name=value`, repeatable. */
-export function label(text: string, previous: Record<string, string> = {}): Record<string, string> {
-  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) throw new InvalidArgumentError("Write it as name=value.");
-  return { ...previous, [name]: value };
-}

@@ -1,12 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { unwrap } from "../error.js";
-import { type PolicyMode, RemediationPoliciesDocument, SetRemediationPolicyDocument } from "../generated/graphql.js";
+import { PolicyMode, RemediationPoliciesDocument, SetRemediationPolicyDocument } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { probeId } from "./lookup.js";
-import { duration, more, one, type PagingOptions, pagingOptions, readPages, wholeNumber } from "./paging.js";
+import { duration, one, wholeNumber } from "./option-values.js";
+import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { when } from "./words.js";
-
-const MODES: PolicyMode[] = ["APPROVAL", "AUTOMATIC"];
 
 export const policiesCommand = (): Command =>
   new Command("policies")
@@ -59,7 +58,7 @@ const setCommand = (): Command =>
   new Command("set")
     .description("decide how a probe's remediation runs")
     .argument("<probe>", "name or id")
-    .addOption(new Option("--mode <mode>", "approval or automatic").argParser(one(MODES)).makeOptionMandatory())
+    .addOption(new Option("--mode <mode>", "approval or automatic").argParser(one(PolicyMode)).makeOptionMandatory())
     .option("--cooldown <duration>", "least time between two runs on a target, for example 10m", duration)
     .addOption(new Option("--max-attempts <n>", "runs on a target within the window").argParser(wholeNumber(1, 100)))
     .option("--window <duration>", "for example 24h", duration)

@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { parseAllDocuments } from "yaml";
 import type { Client } from "../client.js";
-import type { CreateProbeInput, IncidentCategory, Severity } from "../generated/graphql.js";
+import { type CreateProbeInput, IncidentCategory, Severity } from "../generated/graphql.js";
 import { usage } from "./failure.js";
 import { serviceId } from "./lookup.js";
+import { listed, type Words, wordOf } from "./option-values.js";
 
 type ProbeInFile = CreateProbeInput & { service?: string };
 
@@ -25,20 +26,8 @@ const KEYS: Record<Exclude<keyof ProbeInFile, "clientMutationId">, true> = {
   remediation: true,
 };
 
-const SEVERITIES: Record<Severity, true> = { P0: true, P1: true, P2: true, P3: true };
-const CATEGORIES: Record<IncidentCategory, true> = {
-  APPLICATION_CRASH: true,
-  DATABASE: true,
-  DISK: true,
-  EXTERNAL_API: true,
-  MONITORING: true,
-  NETWORK: true,
-  OTHER: true,
-  PERFORMANCE: true,
-  SECURITY: true,
-};
 /** Keys that hold one of some words, written in any case. */
-const WORDS = { severity: Object.keys(SEVERITIES), category: Object.keys(CATEGORIES) };
+const WORDS = { severity: Severity, category: IncidentCategory };
 const DURATIONS = ["interval", "retryInterval", "timeout"] as const;
 
 /** The probes of a file, checked as a whole before the first is created. `service` is a name. */
@@ -72,12 +61,11 @@ function check(given: unknown, where: string): ProbeInFile {
   const probe: Record<string, unknown> = { ...given };
   for (const key of ["name", "kind"])
     if (typeof probe[key] !== "string") throw usage(`${where} has no ${key}.`, `Give it as \`${key}: …\`.`);
-  for (const [key, allowed] of Object.entries(WORDS)) {
+  for (const [key, words] of Object.entries<Words<string>>(WORDS)) {
     if (probe[key] == null) continue;
-    const value = String(probe[key]).toUpperCase().replaceAll("-", "_");
-    if (!allowed.includes(value))
-      throw usage(`${where}: ${key} is ${JSON.stringify(probe[key])}.`, `Allowed are ${allowed.join(", ")}.`);
-    probe[key] = value;
+    const word = wordOf(words, String(probe[key]));
+    if (!word) throw usage(`${where}: ${key} is ${JSON.stringify(probe[key])}.`, `Allowed are ${listed(words)}.`);
+    probe[key] = word;
   }
   for (const key of DURATIONS)
     if (probe[key] != null && typeof probe[key] !== "string")

@@ -1,12 +1,11 @@
 import { Command, Option } from "commander";
-import { type OutcomeStatus, ProbeResultsDocument } from "../generated/graphql.js";
+import { OutcomeStatus, ProbeResultsDocument } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { usage } from "./failure.js";
 import { agentId, probeId } from "./lookup.js";
-import { more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listed, oneOrMore } from "./option-values.js";
+import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { when, word } from "./words.js";
-
-const STATUSES: OutcomeStatus[] = ["OK", "WARN", "CRIT", "UNKNOWN", "NOT_APPLICABLE", "TIMEOUT", "INTERRUPTED"];
 
 interface HistoryOptions extends PagingOptions {
   agent?: string;
@@ -21,7 +20,7 @@ export function historyCommand(): Command {
     .argument("<probe>", "name or id")
     .option("--agent <agent>", "name or id")
     .option("--item <item>", "one of the probe's targets")
-    .addOption(new Option("--status <status>", STATUSES.join(", ").toLowerCase()).argParser(oneOrMore(STATUSES)))
+    .addOption(new Option("--status <status>", listed(OutcomeStatus).toLowerCase()).argParser(oneOrMore(OutcomeStatus)))
     .option("--since <time>", "for example 2026-11-24T22:00Z (default: an hour ago)");
   for (const option of pagingOptions()) command.addOption(option);
   return command.addHelpText("after", "\nExample:\n  poppo-ops probes history disks --status warn,crit").action(

@@ -6,7 +6,7 @@ import { action, type Cli } from "./cli.js";
 import { sleep } from "./clock.js";
 import { CliError, EXIT, usage } from "./failure.js";
 import { agentId, probeId } from "./lookup.js";
-import { wholeNumber } from "./paging.js";
+import { wholeNumber } from "./option-values.js";
 import { stateTable } from "./probe-view.js";
 
 const ASK_EVERY_MS = 300;

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { unwrap } from "../error.js";
 import { PauseProcessingDocument, ResumeProcessingDocument } from "../generated/graphql.js";
 import { action } from "./cli.js";
-import { duration } from "./paging.js";
+import { duration } from "./option-values.js";
 import { when } from "./words.js";
 
 /** The kill switch. */

@@ -63,7 +63,22 @@ async function conclude(cli: Cli, id: string): Promise<void> {
   );
 }
 
-const UNDER_WAY: RunStatus[] = ["AWAITING_APPROVAL", "QUEUED", "RUNNING", "VERIFYING"];
+const UNDER_WAY: Record<RunStatus, boolean> = {
+  AWAITING_APPROVAL: true,
+  QUEUED: true,
+  RUNNING: true,
+  VERIFYING: true,
+  SUCCEEDED: false,
+  FAILED: false,
+  DID_NOT_HELP: false,
+  REJECTED: false,
+  CANCELLED: false,
+  REFUSED: false,
+  TIMED_OUT: false,
+  INTERRUPTED: false,
+  LOST: false,
+  EXPIRED: false,
+};
 
 /** The run once it has ended, which is after its output has; undefined when it is gone, or at Ctrl-C. */
 async function ended({ client, signal }: Cli, id: string): Promise<RemediationRunFieldsFragment | undefined> {
@@ -71,12 +86,12 @@ async function ended({ client, signal }: Cli, id: string): Promise<RemediationRu
   // The position in the log is taken before the status is read: no end falls between the two.
   const { cursor } = (await client.request(IncidentSnapshotDocument, { first: 1 })).incidentSnapshot;
   const run = await read();
-  if (!run || !UNDER_WAY.includes(run.status)) return run;
+  if (!run || !UNDER_WAY[run.status]) return run;
   const events = client.events({ filter: { types: ["remediation.*"] }, after: cursor, signal, onGap: () => {} });
   for await (const { payload } of events) {
     if ((payload as { runId?: string }).runId !== id) continue;
     const now = await read();
-    if (!now || !UNDER_WAY.includes(now.status)) return now;
+    if (!now || !UNDER_WAY[now.status]) return now;
   }
   return undefined;
 }

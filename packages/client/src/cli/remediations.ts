@@ -8,33 +8,17 @@ import {
   type RemediationRunFieldsFragment,
   RemediationRunsDocument,
   RequestRemediationDocument,
-  type RunStatus,
+  RunStatus,
 } from "../generated/graphql.js";
 import { action, type Cli } from "./cli.js";
 import { notFound, usage } from "./failure.js";
 import { incidentId } from "./incident-reference.js";
 import { agentId, probeId, RUN_ARGUMENT, runId } from "./lookup.js";
-import { more, oneOrMore, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { oneOrMore } from "./option-values.js";
+import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { logsCommand } from "./remediations-logs.js";
 import { runTable, showRun } from "./run-view.js";
 import { word } from "./words.js";
-
-const STATUSES: RunStatus[] = [
-  "AWAITING_APPROVAL",
-  "QUEUED",
-  "RUNNING",
-  "VERIFYING",
-  "SUCCEEDED",
-  "FAILED",
-  "DID_NOT_HELP",
-  "REJECTED",
-  "CANCELLED",
-  "REFUSED",
-  "TIMED_OUT",
-  "INTERRUPTED",
-  "LOST",
-  "EXPIRED",
-];
 
 export const remediationsCommand = (): Command =>
   new Command("remediations")
@@ -51,7 +35,7 @@ function listCommand(): Command {
   const command = new Command("list")
     .description("runs, newest first")
     .addOption(
-      new Option("--status <status...>", "awaiting-approval, running, failed …").argParser(oneOrMore(STATUSES)),
+      new Option("--status <status...>", "awaiting-approval, running, failed …").argParser(oneOrMore(RunStatus)),
     )
     .option("--incident <incident>", "of this incident");
   for (const option of pagingOptions()) command.addOption(option);

@@ -1,11 +1,14 @@
 import { Command, Option } from "commander";
 import { unwrap } from "../error.js";
-import { ApiTokensDocument, CreateApiTokenDocument, RevokeApiTokenDocument, type Role } from "../generated/graphql.js";
+import { ApiTokensDocument, CreateApiTokenDocument, RevokeApiTokenDocument, Role } from "../generated/graphql.js";
 import { action } from "./cli.js";
-import { duration, more, one, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { duration, listed, one } from "./option-values.js";
+import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
 import { when } from "./words.js";
 
-const ROLES: Role[] = ["VIEWER", "RESPONDER", "OPERATOR", "ADMIN", "INTEGRATION"];
+/** An agent proves itself by its key. */
+const { AGENT: _, ...ROLES } = Role;
+type TokenRole = keyof typeof ROLES;
 
 export const tokensCommand = (): Command =>
   new Command("tokens")
@@ -46,17 +49,19 @@ const createCommand = (): Command =>
   new Command("create")
     .description("make a token; it is shown once, alone on stdout")
     .argument("<name>", "who or what will use it")
-    .addOption(new Option("--role <role>", ROLES.join(", ").toLowerCase()).argParser(one(ROLES)).makeOptionMandatory())
+    .addOption(new Option("--role <role>", listed(ROLES).toLowerCase()).argParser(one(ROLES)).makeOptionMandatory())
     .option("--expires <duration>", "for example 30d (default: never)", duration)
     .addHelpText("after", "\nExample:\n  poppo-ops tokens create ci --role integration --expires 90d")
     .action(
-      action<[string], { role: Role; expires?: string }>(async ({ client, out, remark }, { role, expires }, name) => {
-        const input = { name, role, expiresIn: expires };
-        const { apiToken, token } = unwrap((await client.request(CreateApiTokenDocument, { input })).createApiToken);
-        if (out.json) return out.document({ ...apiToken, token });
-        out.say(token!);
-        remark(`Shown this once. Role ${role}; revoke it with \`poppo-ops tokens revoke ${apiToken!.id}\`.`);
-      }),
+      action<[string], { role: TokenRole; expires?: string }>(
+        async ({ client, out, remark }, { role, expires }, name) => {
+          const input = { name, role, expiresIn: expires };
+          const { apiToken, token } = unwrap((await client.request(CreateApiTokenDocument, { input })).createApiToken);
+          if (out.json) return out.document({ ...apiToken, token });
+          out.say(token!);
+          remark(`Shown this once. Role ${role}; revoke it with \`poppo-ops tokens revoke ${apiToken!.id}\`.`);
+        },
+      ),
     );
 
 const revokeCommand = (): Command =>

@@ -38,12 +38,14 @@ export type AgentFilter = {
 };
 
 /** ONLINE has a session; OFFLINE has none, within its grace; DOWN was silent for too long; REVOKED for good. */
-export type AgentStatus =
-  | 'DOWN'
-  | 'OFFLINE'
-  | 'ONLINE'
-  | 'REVOKED';
+export const AgentStatus = {
+  DOWN: 'DOWN',
+  OFFLINE: 'OFFLINE',
+  ONLINE: 'ONLINE',
+  REVOKED: 'REVOKED'
+} as const;
 
+export type AgentStatus = typeof AgentStatus[keyof typeof AgentStatus];
 export type AssignIncidentInput = {
   /** Null takes the assignment away. */
   assignee?: string | null | undefined;
@@ -54,14 +56,16 @@ export type AssignIncidentInput = {
 };
 
 /** How a command ended. */
-export type CommandEnd =
-  | 'CANCELLED'
-  | 'FAILED'
-  | 'INTERRUPTED'
-  | 'REFUSED'
-  | 'SUCCEEDED'
-  | 'TIMED_OUT';
+export const CommandEnd = {
+  CANCELLED: 'CANCELLED',
+  FAILED: 'FAILED',
+  INTERRUPTED: 'INTERRUPTED',
+  REFUSED: 'REFUSED',
+  SUCCEEDED: 'SUCCEEDED',
+  TIMED_OUT: 'TIMED_OUT'
+} as const;
 
+export type CommandEnd = typeof CommandEnd[keyof typeof CommandEnd];
 export type CreateApiTokenInput = {
   /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
@@ -200,17 +204,19 @@ export type EventFilter = {
 };
 
 /** What kind of trouble. */
-export type IncidentCategory =
-  | 'APPLICATION_CRASH'
-  | 'DATABASE'
-  | 'DISK'
-  | 'EXTERNAL_API'
-  | 'MONITORING'
-  | 'NETWORK'
-  | 'OTHER'
-  | 'PERFORMANCE'
-  | 'SECURITY';
+export const IncidentCategory = {
+  APPLICATION_CRASH: 'APPLICATION_CRASH',
+  DATABASE: 'DATABASE',
+  DISK: 'DISK',
+  EXTERNAL_API: 'EXTERNAL_API',
+  MONITORING: 'MONITORING',
+  NETWORK: 'NETWORK',
+  OTHER: 'OTHER',
+  PERFORMANCE: 'PERFORMANCE',
+  SECURITY: 'SECURITY'
+} as const;
 
+export type IncidentCategory = typeof IncidentCategory[keyof typeof IncidentCategory];
 /** Every condition given must hold; an empty list matches nothing. */
 export type IncidentFilter = {
   /** Whether anybody works on it. */
@@ -236,20 +242,24 @@ export type IncidentFilter = {
 };
 
 /** NEWEST and OLDEST go by number; SEVERITY puts P0 first. */
-export type IncidentOrder =
-  | 'LAST_SEEN'
-  | 'NEWEST'
-  | 'OLDEST'
-  | 'SEVERITY';
+export const IncidentOrder = {
+  LAST_SEEN: 'LAST_SEEN',
+  NEWEST: 'NEWEST',
+  OLDEST: 'OLDEST',
+  SEVERITY: 'SEVERITY'
+} as const;
 
+export type IncidentOrder = typeof IncidentOrder[keyof typeof IncidentOrder];
 /** Where an incident stands. */
-export type IncidentStatus =
-  | 'ACKNOWLEDGED'
-  | 'MERGED'
-  | 'RESOLVED'
-  | 'SNOOZED'
-  | 'TRIGGERED';
+export const IncidentStatus = {
+  ACKNOWLEDGED: 'ACKNOWLEDGED',
+  MERGED: 'MERGED',
+  RESOLVED: 'RESOLVED',
+  SNOOZED: 'SNOOZED',
+  TRIGGERED: 'TRIGGERED'
+} as const;
 
+export type IncidentStatus = typeof IncidentStatus[keyof typeof IncidentStatus];
 /** Every condition given must hold. */
 export type IntegrationFilter = {
   /** Of these kinds. */
@@ -261,9 +271,11 @@ export type IntegrationFilter = {
 };
 
 /** What can send signals here. */
-export type IntegrationKind =
-  | 'ALERTMANAGER';
+export const IntegrationKind = {
+  ALERTMANAGER: 'ALERTMANAGER'
+} as const;
 
+export type IntegrationKind = typeof IntegrationKind[keyof typeof IntegrationKind];
 export type MergeIncidentsInput = {
   /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
@@ -274,15 +286,17 @@ export type MergeIncidentsInput = {
 };
 
 /** How a probe ended. */
-export type OutcomeStatus =
-  | 'CRIT'
-  | 'INTERRUPTED'
-  | 'NOT_APPLICABLE'
-  | 'OK'
-  | 'TIMEOUT'
-  | 'UNKNOWN'
-  | 'WARN';
+export const OutcomeStatus = {
+  CRIT: 'CRIT',
+  INTERRUPTED: 'INTERRUPTED',
+  NOT_APPLICABLE: 'NOT_APPLICABLE',
+  OK: 'OK',
+  TIMEOUT: 'TIMEOUT',
+  UNKNOWN: 'UNKNOWN',
+  WARN: 'WARN'
+} as const;
 
+export type OutcomeStatus = typeof OutcomeStatus[keyof typeof OutcomeStatus];
 export type PauseProcessingInput = {
   /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
@@ -293,10 +307,12 @@ export type PauseProcessingInput = {
 };
 
 /** Who lets a remediation begin. */
-export type PolicyMode =
-  | 'APPROVAL'
-  | 'AUTOMATIC';
+export const PolicyMode = {
+  APPROVAL: 'APPROVAL',
+  AUTOMATIC: 'AUTOMATIC'
+} as const;
 
+export type PolicyMode = typeof PolicyMode[keyof typeof PolicyMode];
 /** Every condition given must hold. */
 export type ProbeResultFilter = {
   /** Of these agents. */
@@ -430,21 +446,25 @@ export type RevokeIntegrationInput = {
 };
 
 /** R0 reads; R1 is reversible and without impact; R2 disrupts briefly; R3 changes data or configuration, or is a wide outage. */
-export type Risk =
-  | 'R0'
-  | 'R1'
-  | 'R2'
-  | 'R3';
+export const Risk = {
+  R0: 'R0',
+  R1: 'R1',
+  R2: 'R2',
+  R3: 'R3'
+} as const;
 
+export type Risk = typeof Risk[keyof typeof Risk];
 /** What a token may do. */
-export type Role =
-  | 'ADMIN'
-  | 'AGENT'
-  | 'INTEGRATION'
-  | 'OPERATOR'
-  | 'RESPONDER'
-  | 'VIEWER';
+export const Role = {
+  ADMIN: 'ADMIN',
+  AGENT: 'AGENT',
+  INTEGRATION: 'INTEGRATION',
+  OPERATOR: 'OPERATOR',
+  RESPONDER: 'RESPONDER',
+  VIEWER: 'VIEWER'
+} as const;
 
+export type Role = typeof Role[keyof typeof Role];
 /** Every condition given must hold. */
 export type RunFilter = {
   /** On these agents. */
@@ -465,22 +485,24 @@ export type RunProbeInput = {
 };
 
 /** Where a remediation run stands. */
-export type RunStatus =
-  | 'AWAITING_APPROVAL'
-  | 'CANCELLED'
-  | 'DID_NOT_HELP'
-  | 'EXPIRED'
-  | 'FAILED'
-  | 'INTERRUPTED'
-  | 'LOST'
-  | 'QUEUED'
-  | 'REFUSED'
-  | 'REJECTED'
-  | 'RUNNING'
-  | 'SUCCEEDED'
-  | 'TIMED_OUT'
-  | 'VERIFYING';
+export const RunStatus = {
+  AWAITING_APPROVAL: 'AWAITING_APPROVAL',
+  CANCELLED: 'CANCELLED',
+  DID_NOT_HELP: 'DID_NOT_HELP',
+  EXPIRED: 'EXPIRED',
+  FAILED: 'FAILED',
+  INTERRUPTED: 'INTERRUPTED',
+  LOST: 'LOST',
+  QUEUED: 'QUEUED',
+  REFUSED: 'REFUSED',
+  REJECTED: 'REJECTED',
+  RUNNING: 'RUNNING',
+  SUCCEEDED: 'SUCCEEDED',
+  TIMED_OUT: 'TIMED_OUT',
+  VERIFYING: 'VERIFYING'
+} as const;
 
+export type RunStatus = typeof RunStatus[keyof typeof RunStatus];
 export type SetRemediationPolicyInput = {
   /** Fixes in a row that did not help. Default 2. */
   breakerAfter?: number | null | undefined;
@@ -512,12 +534,14 @@ export type SetSeverityInput = {
 };
 
 /** P0 answers within 15 minutes, P1 1 hour, P2 4 hours, P3 the next business day. */
-export type Severity =
-  | 'P0'
-  | 'P1'
-  | 'P2'
-  | 'P3';
+export const Severity = {
+  P0: 'P0',
+  P1: 'P1',
+  P2: 'P2',
+  P3: 'P3'
+} as const;
 
+export type Severity = typeof Severity[keyof typeof Severity];
 export type SnoozeIncidentInput = {
   /** Any text; the payload brings it back. */
   clientMutationId?: string | null | undefined;
