@@ -10,7 +10,7 @@ import {
 import { action } from "./cli.js";
 import { agentId } from "./lookup.js";
 import { duration, label, listed, oneOrMore } from "./option-values.js";
-import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listing } from "./paging.js";
 import { list, when, word } from "./words.js";
 
 export const agentsCommand = (): Command =>
@@ -20,37 +20,34 @@ export const agentsCommand = (): Command =>
     .addCommand(enrolCommand())
     .addCommand(revokeCommand());
 
-function listCommand(): Command {
-  const command = new Command("list")
-    .description("every agent and how it is")
-    .addOption(new Option("--status <status...>", listed(AgentStatus).toLowerCase()).argParser(oneOrMore(AgentStatus)))
-    .option("--search <text>", "words in the name");
-  for (const option of pagingOptions()) command.addOption(option);
-  return command.action(
-    action<[], PagingOptions & { status?: AgentStatus[]; search?: string }>(async ({ client, out }, options) => {
-      const filter = { statuses: options.status, search: options.search };
-      const page = await readPages(
-        options,
-        async (paging) => (await client.request(AgentsDocument, { filter, ...paging })).agents,
-      );
-      if (out.json) return out.document(page);
-      out.table(
-        ["NAME", "STATUS", "LAST SEEN", "VERSION", "LABELS", "ID"],
-        page.nodes.map((agent) => [
-          agent.name,
-          word(out, agent.status),
-          when(agent.lastSeenAt, out.now),
-          agent.version,
-          list(agent.labels),
-          agent.id,
-        ]),
-        "No agents. `poppo-ops agents enrol` makes a token for one.",
-      );
-      const rest = more(page);
-      if (rest) out.say(rest);
-    }),
+const listCommand = (): Command =>
+  listing(
+    new Command("list")
+      .description("every agent and how it is")
+      .addOption(
+        new Option("--status <status...>", listed(AgentStatus).toLowerCase()).argParser(oneOrMore(AgentStatus)),
+      )
+      .option("--search <text>", "words in the name"),
+    {
+      query: ({ client }, { status, search }: { status?: AgentStatus[]; search?: string }) => {
+        const filter = { statuses: status, search };
+        return async (page) => (await client.request(AgentsDocument, { filter, ...page })).agents;
+      },
+      show: (out, agents) =>
+        out.table(
+          ["NAME", "STATUS", "LAST SEEN", "VERSION", "LABELS", "ID"],
+          agents.map((agent) => [
+            agent.name,
+            word(out, agent.status),
+            when(agent.lastSeenAt, out.now),
+            agent.version,
+            list(agent.labels),
+            agent.id,
+          ]),
+          "No agents. `poppo-ops agents enrol` makes a token for one.",
+        ),
+    },
   );
-}
 
 interface EnrolOptions {
   name: string;

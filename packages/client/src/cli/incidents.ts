@@ -17,7 +17,7 @@ import { incidentId, reference } from "./incident-reference.js";
 import { type IncidentDetails, incidentTable, showIncident } from "./incident-view.js";
 import { watchCommand } from "./incidents-watch.js";
 import { listed, oneOrMore } from "./option-values.js";
-import { MAX_PAGE, more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listing, MAX_PAGE } from "./paging.js";
 import { count } from "./words.js";
 
 const IS_OPEN: Record<IncidentStatus, boolean> = {
@@ -40,45 +40,37 @@ export const incidentsCommand = (): Command =>
     .addCommand(ackCommand())
     .addCommand(resolveCommand());
 
-interface ListOptions extends PagingOptions {
+interface ListOptions {
   status?: (keyof typeof STATUS_WORDS)[];
   severity?: Severity[];
   search?: string;
 }
 
-function listCommand(): Command {
-  const command = new Command("list")
-    .description("open incidents, most severe first")
-    .addOption(
-      new Option("--status <status...>", "open (default), any, or some of them").argParser(oneOrMore(STATUS_WORDS)),
-    )
-    .addOption(new Option("--severity <severity...>", listed(Severity)).argParser(oneOrMore(Severity)))
-    .option("--search <text>", "part of the title, in any case");
-  for (const option of pagingOptions()) command.addOption(option);
-  return command
-    .addHelpText(
-      "after",
-      "\nExamples:\n  poppo-ops incidents list --severity P0,P1\n  poppo-ops incidents list --status resolved --search disk --json",
-    )
-    .action(
-      action<[], ListOptions>(async ({ client, out }, options) => {
-        const { status = ["OPEN"], severity, search } = options;
+const listCommand = (): Command =>
+  listing(
+    new Command("list")
+      .description("open incidents, most severe first")
+      .addOption(
+        new Option("--status <status...>", "open (default), any, or some of them").argParser(oneOrMore(STATUS_WORDS)),
+      )
+      .addOption(new Option("--severity <severity...>", listed(Severity)).argParser(oneOrMore(Severity)))
+      .option("--search <text>", "part of the title, in any case")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  poppo-ops incidents list --severity P0,P1\n  poppo-ops incidents list --status resolved --search disk --json",
+      ),
+    {
+      query({ client }, { status = ["OPEN"], severity, search }: ListOptions) {
         const statuses = status.includes("ANY")
           ? undefined
           : status.flatMap((s) => (s === "OPEN" ? OPEN : [s as IncidentStatus]));
         const filter = { statuses, severities: severity, search };
-        const page = await readPages(
-          options,
-          async (paging) =>
-            (await client.request(IncidentsDocument, { filter, orderBy: "SEVERITY", ...paging })).incidents,
-        );
-        if (out.json) return out.document(page);
-        incidentTable(out, page.nodes, "No incidents.");
-        const rest = more(page);
-        if (rest) out.say(rest);
-      }),
-    );
-}
+        return async (page) =>
+          (await client.request(IncidentsDocument, { filter, orderBy: "SEVERITY", ...page })).incidents;
+      },
+      show: (out, incidents) => incidentTable(out, incidents, "No incidents."),
+    },
+  );
 
 const showCommand = (): Command =>
   new Command("show")

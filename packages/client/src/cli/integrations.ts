@@ -11,7 +11,7 @@ import {
 import { action } from "./cli.js";
 import { integrationId, serviceId } from "./lookup.js";
 import { label, listed, one, wordOf } from "./option-values.js";
-import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listing } from "./paging.js";
 import { list, when } from "./words.js";
 
 export const integrationsCommand = (): Command =>
@@ -21,44 +21,34 @@ export const integrationsCommand = (): Command =>
     .addCommand(createCommand())
     .addCommand(revokeCommand());
 
-interface ListOptions extends PagingOptions {
-  search?: string;
-  revoked?: boolean;
-}
-
-function listCommand(): Command {
-  const command = new Command("list")
-    .description("integrations in use, without their keys")
-    .option("--search <text>", "words in the name")
-    .option("--revoked", "those that were revoked instead");
-  for (const option of pagingOptions()) command.addOption(option);
-  return command.action(
-    action<[], ListOptions>(async ({ client, out }, { search, revoked = false, ...options }) => {
-      const filter = { search, revoked };
-      const page = await readPages(
-        options,
-        async (paging) => (await client.request(IntegrationsDocument, { filter, ...paging })).integrations,
-      );
-      if (out.json) return out.document(page);
-      out.table(
-        ["NAME", "KIND", "KEY BEGINS WITH", "LAST RECEIVED", "SERVICE", "CATEGORY", "SEVERITIES", "ID"],
-        page.nodes.map((integration) => [
-          integration.name,
-          integration.kind,
-          integration.prefix,
-          when(integration.lastReceivedAt, out.now),
-          integration.service?.name ?? "-",
-          integration.category,
-          `${list(integration.severities)} else=${integration.defaultSeverity}`,
-          integration.id,
-        ]),
-        "No integrations.",
-      );
-      const rest = more(page);
-      if (rest) out.say(rest);
-    }),
+const listCommand = (): Command =>
+  listing(
+    new Command("list")
+      .description("integrations in use, without their keys")
+      .option("--search <text>", "words in the name")
+      .option("--revoked", "those that were revoked instead"),
+    {
+      query: ({ client }, { search, revoked = false }: { search?: string; revoked?: boolean }) => {
+        const filter = { search, revoked };
+        return async (page) => (await client.request(IntegrationsDocument, { filter, ...page })).integrations;
+      },
+      show: (out, integrations) =>
+        out.table(
+          ["NAME", "KIND", "KEY BEGINS WITH", "LAST RECEIVED", "SERVICE", "CATEGORY", "SEVERITIES", "ID"],
+          integrations.map((integration) => [
+            integration.name,
+            integration.kind,
+            integration.prefix,
+            when(integration.lastReceivedAt, out.now),
+            integration.service?.name ?? "-",
+            integration.category,
+            `${list(integration.severities)} else=${integration.defaultSeverity}`,
+            integration.id,
+          ]),
+          "No integrations.",
+        ),
+    },
   );
-}
 
 interface CreateOptions {
   kind: IntegrationKind;

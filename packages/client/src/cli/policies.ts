@@ -4,7 +4,7 @@ import { PolicyMode, RemediationPoliciesDocument, SetRemediationPolicyDocument }
 import { action } from "./cli.js";
 import { probeId } from "./lookup.js";
 import { duration, one, wholeNumber } from "./option-values.js";
-import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listing } from "./paging.js";
 import { when } from "./words.js";
 
 export const policiesCommand = (): Command =>
@@ -13,19 +13,16 @@ export const policiesCommand = (): Command =>
     .addCommand(listCommand())
     .addCommand(setCommand());
 
-function listCommand(): Command {
-  const command = new Command("list").description("the policy of every probe that has one");
-  for (const option of pagingOptions()) command.addOption(option);
-  return command.action(
-    action<[], PagingOptions>(async ({ client, out }, options) => {
-      const page = await readPages(
-        options,
-        async (paging) => (await client.request(RemediationPoliciesDocument, paging)).remediationPolicies,
-      );
-      if (out.json) return out.document(page);
+const listCommand = (): Command =>
+  listing(new Command("list").description("the policy of every probe that has one"), {
+    query:
+      ({ client }) =>
+      async (page) =>
+        (await client.request(RemediationPoliciesDocument, page)).remediationPolicies,
+    show: (out, policies) =>
       out.table(
         ["PROBE", "MODE", "COOLDOWN", "ATTEMPTS", "BREAKER", "MAX SHARE", "CHANGED", "BY"],
-        page.nodes.map((policy) => [
+        policies.map((policy) => [
           policy.probe.name,
           policy.mode,
           policy.cooldown,
@@ -38,12 +35,8 @@ function listCommand(): Command {
           policy.updatedBy,
         ]),
         "No policies: every remediation needs approval.",
-      );
-      const rest = more(page);
-      if (rest) out.say(rest);
-    }),
-  );
-}
+      ),
+  });
 
 interface SetOptions {
   mode: PolicyMode;

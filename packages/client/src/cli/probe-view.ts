@@ -1,6 +1,6 @@
-import type { ProbeStateFieldsFragment } from "../generated/graphql.js";
+import type { ProbeFieldsFragment, ProbeStateFieldsFragment } from "../generated/graphql.js";
 import type { Output } from "./output.js";
-import { when, word } from "./words.js";
+import { list, when, word } from "./words.js";
 
 export const stateTable = (
   out: Output,
@@ -21,6 +21,21 @@ export const stateTable = (
         state.summary,
       ]),
     empty,
+  );
+
+export const definitionTable = (out: Output, probes: ProbeFieldsFragment[]): void =>
+  out.table(
+    ["NAME", "KIND", "EVERY", "SEVERITY", "ENABLED", "AGENTS WITH", "ID"],
+    probes.map((probe) => [
+      probe.name,
+      probe.kind,
+      probe.interval,
+      probe.severity,
+      probe.enabled ? "yes" : "no",
+      list(probe.agentSelector),
+      probe.id,
+    ]),
+    "No probes.",
   );
 
 const byName = (a: ProbeStateFieldsFragment, b: ProbeStateFieldsFragment): number =>

@@ -1,20 +1,21 @@
 import { Command } from "commander";
+import type { Client } from "../client.js";
 import { unwrap } from "../error.js";
 import {
   CreateProbeDocument,
   DeleteProbeDocument,
   type ProbeFieldsFragment,
+  type ProbeStateFieldsFragment,
   ProbeStatesDocument,
   ProbesDocument,
 } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { probeId } from "./lookup.js";
-import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listing, MAX_PAGE, readPages } from "./paging.js";
 import { readProbeFile } from "./probe-file.js";
-import { stateTable } from "./probe-view.js";
+import { definitionTable, stateTable } from "./probe-view.js";
 import { historyCommand } from "./probes-history.js";
 import { runCommand } from "./probes-run.js";
-import { list } from "./words.js";
 
 export const probesCommand = (): Command =>
   new Command("probes")
@@ -25,60 +26,48 @@ export const probesCommand = (): Command =>
     .addCommand(createCommand())
     .addCommand(deleteCommand());
 
-function listCommand(): Command {
-  const command = new Command("list")
-    .description("probes and what they see on each agent")
-    .option("--search <text>", "words in the name")
-    .option("--definitions", "how they are configured instead of what they see");
-  for (const option of pagingOptions()) command.addOption(option);
-  return command.action(
-    action<[], PagingOptions & { search?: string; definitions?: boolean }>(async ({ client, out }, options) => {
-      const { search } = options;
-      const page = await readPages(
-        options,
-        async (paging) => (await client.request(ProbesDocument, { search, ...paging })).probes,
-      );
-      if (options.definitions && !out.json) return definitionTable(out, page.nodes);
-      const probeIds = page.nodes.map(({ id }) => id);
-      const states =
-        probeIds.length === 0
-          ? []
-          : (
-              await readPages({ first: 500, all: true }, async (paging) => {
-                return (await client.request(ProbeStatesDocument, { filter: { probeIds }, ...paging })).probeStates;
-              })
-            ).nodes;
-      if (out.json)
-        return out.document({
-          ...page,
-          nodes: page.nodes.map((probe) => ({
-            ...probe,
-            states: states.filter((state) => state.probe.id === probe.id),
-          })),
-        });
-      stateTable(out, states);
-      const silent = page.nodes.filter(({ id }) => !states.some((state) => state.probe.id === id));
-      if (silent.length > 0) out.say(`Nothing seen yet: ${silent.map(({ name }) => name).join(", ")}.`);
-      const rest = more(page);
-      if (rest) out.say(rest);
-    }),
-  );
+interface ListOptions {
+  search?: string;
+  definitions?: boolean;
 }
 
-const definitionTable = (out: Parameters<typeof stateTable>[0], probes: ProbeFieldsFragment[]): void =>
-  out.table(
-    ["NAME", "KIND", "EVERY", "SEVERITY", "ENABLED", "AGENTS WITH", "ID"],
-    probes.map((probe) => [
-      probe.name,
-      probe.kind,
-      probe.interval,
-      probe.severity,
-      probe.enabled ? "yes" : "no",
-      list(probe.agentSelector),
-      probe.id,
-    ]),
-    "No probes.",
+const listCommand = (): Command =>
+  listing(
+    new Command("list")
+      .description("probes and what they see on each agent")
+      .option("--search <text>", "words in the name")
+      .option("--definitions", "how they are configured instead of what they see"),
+    {
+      query({ client, out }, { search, definitions }: ListOptions) {
+        const withStates = out.json || !definitions;
+        return async (page) => {
+          const { probes } = await client.request(ProbesDocument, { search, ...page });
+          const states = withStates ? await statesOf(client, probes.nodes) : [];
+          const seen = ({ id }: ProbeFieldsFragment) => states.filter((state) => state.probe.id === id);
+          return { ...probes, nodes: probes.nodes.map((probe) => ({ ...probe, states: seen(probe) })) };
+        };
+      },
+      show(out, probes, { definitions }) {
+        if (definitions) return definitionTable(out, probes);
+        stateTable(
+          out,
+          probes.flatMap(({ states }) => states),
+        );
+        const silent = probes.filter(({ states }) => states.length === 0);
+        if (silent.length > 0) out.say(`Nothing seen yet: ${silent.map(({ name }) => name).join(", ")}.`);
+      },
+    },
   );
+
+async function statesOf(client: Client, probes: ProbeFieldsFragment[]): Promise<ProbeStateFieldsFragment[]> {
+  if (probes.length === 0) return [];
+  const filter = { probeIds: probes.map(({ id }) => id) };
+  const { nodes } = await readPages(
+    { first: MAX_PAGE, all: true },
+    async (page) => (await client.request(ProbeStatesDocument, { filter, ...page })).probeStates,
+  );
+  return nodes;
+}
 
 const createCommand = (): Command =>
   new Command("create")

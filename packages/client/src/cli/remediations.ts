@@ -15,7 +15,7 @@ import { notFound, usage } from "./failure.js";
 import { incidentId } from "./incident-reference.js";
 import { agentId, probeId, RUN_ARGUMENT, runId } from "./lookup.js";
 import { oneOrMore } from "./option-values.js";
-import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listing } from "./paging.js";
 import { logsCommand } from "./remediations-logs.js";
 import { runTable, showRun } from "./run-view.js";
 import { word } from "./words.js";
@@ -31,29 +31,23 @@ export const remediationsCommand = (): Command =>
     .addCommand(decision("cancel", "stop a run", "wrong host", cancel))
     .addCommand(logsCommand());
 
-function listCommand(): Command {
-  const command = new Command("list")
-    .description("runs, newest first")
-    .addOption(
-      new Option("--status <status...>", "awaiting-approval, running, failed …").argParser(oneOrMore(RunStatus)),
-    )
-    .option("--incident <incident>", "of this incident");
-  for (const option of pagingOptions()) command.addOption(option);
-  return command.addHelpText("after", "\nExample:\n  poppo-ops remediations list --status awaiting-approval").action(
-    action<[], PagingOptions & { status?: RunStatus[]; incident?: string }>(async ({ client, out }, options) => {
-      const incidentIds = options.incident ? [await incidentId(client, options.incident)] : undefined;
-      const filter = { statuses: options.status, incidentIds };
-      const page = await readPages(
-        options,
-        async (paging) => (await client.request(RemediationRunsDocument, { filter, ...paging })).remediationRuns,
-      );
-      if (out.json) return out.document(page);
-      runTable(out, page.nodes);
-      const rest = more(page);
-      if (rest) out.say(rest);
-    }),
+const listCommand = (): Command =>
+  listing(
+    new Command("list")
+      .description("runs, newest first")
+      .addOption(
+        new Option("--status <status...>", "awaiting-approval, running, failed …").argParser(oneOrMore(RunStatus)),
+      )
+      .option("--incident <incident>", "of this incident")
+      .addHelpText("after", "\nExample:\n  poppo-ops remediations list --status awaiting-approval"),
+    {
+      async query({ client }, { status, incident }: { status?: RunStatus[]; incident?: string }) {
+        const filter = { statuses: status, incidentIds: incident ? [await incidentId(client, incident)] : undefined };
+        return async (page) => (await client.request(RemediationRunsDocument, { filter, ...page })).remediationRuns;
+      },
+      show: runTable,
+    },
   );
-}
 
 const showCommand = (): Command =>
   new Command("show")

@@ -3,7 +3,7 @@ import { unwrap } from "../error.js";
 import { ApiTokensDocument, CreateApiTokenDocument, RevokeApiTokenDocument, Role } from "../generated/graphql.js";
 import { action } from "./cli.js";
 import { duration, listed, one } from "./option-values.js";
-import { more, type PagingOptions, pagingOptions, readPages } from "./paging.js";
+import { listing } from "./paging.js";
 import { when } from "./words.js";
 
 /** An agent proves itself by its key. */
@@ -17,19 +17,16 @@ export const tokensCommand = (): Command =>
     .addCommand(createCommand())
     .addCommand(revokeCommand());
 
-function listCommand(): Command {
-  const command = new Command("list").description("every token, without the secret");
-  for (const option of pagingOptions()) command.addOption(option);
-  return command.action(
-    action<[], PagingOptions>(async ({ client, out }, options) => {
-      const page = await readPages(
-        options,
-        async (paging) => (await client.request(ApiTokensDocument, paging)).apiTokens,
-      );
-      if (out.json) return out.document(page);
+const listCommand = (): Command =>
+  listing(new Command("list").description("every token, without the secret"), {
+    query:
+      ({ client }) =>
+      async (page) =>
+        (await client.request(ApiTokensDocument, page)).apiTokens,
+    show: (out, tokens) =>
       out.table(
         ["ID", "NAME", "ROLE", "BEGINS WITH", "LAST USED", "EXPIRES"],
-        page.nodes.map((token) => [
+        tokens.map((token) => [
           token.id,
           token.name,
           token.role,
@@ -38,12 +35,8 @@ function listCommand(): Command {
           token.revokedAt ? out.paint("dim", "revoked") : token.expiresAt ? when(token.expiresAt, out.now) : "never",
         ]),
         "No tokens.",
-      );
-      const rest = more(page);
-      if (rest) out.say(rest);
-    }),
-  );
-}
+      ),
+  });
 
 const createCommand = (): Command =>
   new Command("create")
