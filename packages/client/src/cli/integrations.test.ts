@@ -1,24 +1,9 @@
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { type FakeServer, type Roots, startFakeServer } from "../testing/fake-server.js";
-import { build, openShell, type Shell } from "../testing/run-cli.js";
+import { expect, test } from "vitest";
 import { connection, id, service } from "../testing/sample-data.js";
+import { testCli } from "../testing/test-cli.js";
 
-let roots: Roots;
-let server: FakeServer;
-let shell: Shell;
-
-beforeAll(build, 120_000);
-beforeEach(async () => {
-  roots = {};
-  server = await startFakeServer({ roots });
-  shell = await openShell();
-});
-afterEach(async () => {
-  await shell[Symbol.asyncDispose]();
-  await server.stop();
-});
-
-const poppo = (...args: string[]) => shell.run(args, { env: { POPPO_URL: server.url, POPPO_TOKEN: "t" } });
+const cli = testCli();
+const { asked, poppo, roots } = cli;
 const AT = "2026-01-01T00:00:00.000Z";
 const integration = (over: Record<string, unknown> = {}) => ({
   id: id(800),
@@ -43,9 +28,9 @@ test("create prints the address alone on stdout", async () => {
     userErrors: [],
   });
   const create = ["integrations", "create", "production", "--kind", "alertmanager"];
-  const { stdout } = await poppo(...create, "--severity", "critical=p0", "--severity", "low=P3", "--service", "shop");
-  expect(stdout).toBe(`${server.url}/integrations/alertmanager/poppo_hook_secret\n`);
-  expect(server.asked("CreateIntegration")[0]!.variables).toEqual({
+  const { stdout } = await poppo([...create, "--severity", "critical=p0", "--severity", "low=P3", "--service", "shop"]);
+  expect(stdout).toBe(`${cli.server.url}/integrations/alertmanager/poppo_hook_secret\n`);
+  expect(asked("CreateIntegration")[0]!.variables).toEqual({
     input: {
       name: "production",
       kind: "ALERTMANAGER",
@@ -53,12 +38,12 @@ test("create prints the address alone on stdout", async () => {
       serviceId: service("shop").id,
     },
   });
-  const { url, path } = JSON.parse((await poppo(...create, "--json")).stdout);
-  expect(url).toBe(`${server.url}${path}`);
+  const { url, path } = JSON.parse((await poppo([...create, "--json"])).stdout);
+  expect(url).toBe(`${cli.server.url}${path}`);
 });
 
 test("a severity that is none is wrong usage, 2", async () => {
-  const { code, stderr } = await poppo(
+  const { code, stderr } = await poppo([
     "integrations",
     "create",
     "x",
@@ -66,26 +51,26 @@ test("a severity that is none is wrong usage, 2", async () => {
     "alertmanager",
     "--severity",
     "critical=high",
-  );
+  ]);
   expect(stderr).toContain("Allowed after = are P0, P1, P2, P3.");
   expect(code).toBe(2);
 });
 
 test("list shows those in use", async () => {
   roots.integrations = () => connection([integration()]);
-  const { stdout } = await poppo("integrations", "list");
+  const { stdout } = await poppo(["integrations", "list"]);
   const [head, row] = stdout.split("\n");
   expect(head).toMatch(/^NAME +KIND +KEY BEGINS WITH +LAST RECEIVED +SERVICE +CATEGORY +SEVERITIES +ID$/);
   expect(row).toMatch(/^production +ALERTMANAGER +poppo_hook_abcdef +- +shop +OTHER +critical=P1 else=P2 /);
-  expect(server.asked("Integrations")[0]!.variables).toMatchObject({ filter: { revoked: false }, first: 50 });
+  expect(asked("Integrations")[0]!.variables).toMatchObject({ filter: { revoked: false }, first: 50 });
 });
 
 test("revoke takes a name; one that is not in use is not found, 5", async () => {
   roots.integration = ({ name }: { name: string }) => (name === "production" ? integration() : null);
   roots.revokeIntegration = () => ({ integration: integration({ revokedAt: AT }), userErrors: [] });
-  expect((await poppo("integrations", "revoke", "production")).stdout).toBe("Revoked production.\n");
-  expect(server.asked("RevokeIntegration")[0]!.variables).toEqual({ input: { id: id(800) } });
-  const { code, stderr } = await poppo("integrations", "revoke", "staging");
+  expect((await poppo(["integrations", "revoke", "production"])).stdout).toBe("Revoked production.\n");
+  expect(asked("RevokeIntegration")[0]!.variables).toEqual({ input: { id: id(800) } });
+  const { code, stderr } = await poppo(["integrations", "revoke", "staging"]);
   expect(stderr).toContain('There is no integration "staging".');
   expect(code).toBe(5);
 });
