@@ -1,24 +1,30 @@
 import { Command, Option } from "commander";
 import type { Client } from "../client.js";
-import { unwrap } from "../error.js";
 import {
-  AcknowledgeIncidentsDocument,
   EventsDocument,
   IncidentDetailsDocument,
-  type IncidentFieldsFragment,
   IncidentStatus,
   IncidentsDocument,
-  ResolveIncidentsDocument,
   Severity,
 } from "../generated/graphql.js";
-import { action, type Cli } from "./cli.js";
-import { CliError, EXIT, notFound } from "./failure.js";
-import { incidentId, reference } from "./incident-reference.js";
+import { action } from "./cli.js";
+import { notFound } from "./failure.js";
+import { INCIDENT_ARGUMENT, reference } from "./incident-reference.js";
 import { type IncidentDetails, incidentTable, showIncident } from "./incident-view.js";
+import { raiseCommand } from "./incidents-raise.js";
+import {
+  ackCommand,
+  assignCommand,
+  mergeCommand,
+  noteCommand,
+  reopenCommand,
+  resolveCommand,
+  severityCommand,
+  snoozeCommand,
+} from "./incidents-respond.js";
 import { watchCommand } from "./incidents-watch.js";
 import { listed, oneOrMore } from "./option-values.js";
 import { listing, MAX_PAGE } from "./paging.js";
-import { count } from "./words.js";
 
 const IS_OPEN: Record<IncidentStatus, boolean> = {
   TRIGGERED: true,
@@ -37,8 +43,15 @@ export const incidentsCommand = (): Command =>
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(watchCommand())
+    .addCommand(raiseCommand())
     .addCommand(ackCommand())
-    .addCommand(resolveCommand());
+    .addCommand(assignCommand())
+    .addCommand(noteCommand())
+    .addCommand(severityCommand())
+    .addCommand(snoozeCommand())
+    .addCommand(mergeCommand())
+    .addCommand(resolveCommand())
+    .addCommand(reopenCommand());
 
 interface ListOptions {
   status?: (keyof typeof STATUS_WORDS)[];
@@ -75,7 +88,7 @@ const listCommand = (): Command =>
 const showCommand = (): Command =>
   new Command("show")
     .description("one incident: state, evidence, timeline, remediations")
-    .argument("<incident>", "number (12 or #12) or id")
+    .argument("<incident>", INCIDENT_ARGUMENT)
     .addHelpText("after", "\nExample:\n  poppo-ops incidents show 12")
     .action(
       action<[string]>(async ({ client, out }, _options, given) => {
@@ -99,50 +112,4 @@ async function completeTimeline(client: Client, { id, timeline }: IncidentDetail
     timeline.cursor = events.cursor;
     timeline.caughtUp = events.caughtUp;
   }
-}
-
-const ackCommand = (): Command =>
-  new Command("ack")
-    .description("acknowledge: somebody is at it")
-    .argument("<incidents...>", "numbers (12 or #12) or ids")
-    .addHelpText("after", "\nExample:\n  poppo-ops incidents ack 12 13")
-    .action(
-      action<[string[]]>(async (cli, _options, given) => {
-        const ids = await Promise.all(given.map((one) => incidentId(cli.client, one)));
-        const { acknowledgeIncidents } = await cli.client.request(AcknowledgeIncidentsDocument, { input: { ids } });
-        report(cli, acknowledgeIncidents, "acknowledged");
-      }),
-    );
-
-const resolveCommand = (): Command =>
-  new Command("resolve")
-    .description("resolve: it is over")
-    .argument("<incidents...>", "numbers (12 or #12) or ids")
-    .option("-m, --message <text>", "how it was solved")
-    .addHelpText("after", '\nExample:\n  poppo-ops incidents resolve 12 -m "disk replaced"')
-    .action(
-      action<[string[]], { message?: string }>(async (cli, { message }, given) => {
-        const ids = await Promise.all(given.map((one) => incidentId(cli.client, one)));
-        const input = { ids, resolution: message };
-        const { resolveIncidents } = await cli.client.request(ResolveIncidentsDocument, { input });
-        report(cli, resolveIncidents, "resolved");
-      }),
-    );
-
-/** Says what was done, and fails with what was refused: some of many can be. */
-function report(
-  { out }: Cli,
-  payload: Parameters<typeof unwrap>[0] & { incidents: IncidentFieldsFragment[] },
-  done: string,
-): void {
-  if (out.json) out.document(payload);
-  for (const { number, title } of payload.incidents) out.say(`#${number} ${done}: ${title}`);
-  if (payload.incidents.length === 0) unwrap(payload);
-  if (payload.userErrors.length > 0)
-    throw new CliError(
-      EXIT.FAILED,
-      payload.userErrors[0]!.code,
-      `${count(payload.userErrors.length, "incident")} not ${done}: ${payload.userErrors.map((e) => e.message).join("; ")}`,
-      "The others are done.",
-    );
 }

@@ -44,3 +44,11 @@ export function label(text: string, previous: Record<string, string> = {}): Reco
   if (name === undefined || value === undefined) throw new InvalidArgumentError("Write it as name=value.");
   return { ...previous, [name]: value };
 }
+
+export function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`It is not JSON: ${(error as Error).message}`);
+  }
+}

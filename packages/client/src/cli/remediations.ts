@@ -14,7 +14,7 @@ import { action, type Cli } from "./cli.js";
 import { notFound, usage } from "./failure.js";
 import { incidentId } from "./incident-reference.js";
 import { agentId, probeId, RUN_ARGUMENT, runId } from "./lookup.js";
-import { oneOrMore } from "./option-values.js";
+import { json, oneOrMore } from "./option-values.js";
 import { listing } from "./paging.js";
 import { logsCommand } from "./remediations-logs.js";
 import { runTable, showRun } from "./run-view.js";
@@ -67,7 +67,7 @@ interface RequestOptions {
   agent?: string;
   probe?: string;
   kind?: string;
-  input?: string;
+  input?: unknown;
 }
 
 const requestCommand = (): Command =>
@@ -77,7 +77,7 @@ const requestCommand = (): Command =>
     .option("--agent <agent>", "name or id of the host's agent")
     .option("--probe <probe>", "name or id of the probe that verifies")
     .option("--kind <kind>", "for example docker.restart")
-    .option("--input <json>", 'for example \'{"container":"web"}\'')
+    .option("--input <json>", 'for example \'{"container":"web"}\'', json)
     .addHelpText(
       "after",
       "\nExamples:\n  poppo-ops remediations request 12\n" +
@@ -92,7 +92,7 @@ const requestCommand = (): Command =>
           agentId: options.agent && (await agentId(cli.client, options.agent)),
           probeId: options.probe && (await probeId(cli.client, options.probe)),
           kind: options.kind,
-          input: options.input === undefined ? undefined : parseJson(options.input),
+          input: options.input,
         };
         const { requestRemediation } = await cli.client.request(RequestRemediationDocument, { input });
         tell(cli, unwrap(requestRemediation).run!);
@@ -131,12 +131,4 @@ function tell({ out }: Cli, run: RemediationRunFieldsFragment): void {
       ? `Approve it with \`poppo-ops remediations approve ${run.id}\`.`
       : `Follow it with \`poppo-ops remediations logs -f ${run.id}\`.`,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw usage(`--input is not JSON: ${(error as Error).message}`, 'Write it like \'{"container":"web"}\'.');
-  }
 }
