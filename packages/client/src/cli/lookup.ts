@@ -3,6 +3,7 @@ import {
   AgentDocument,
   IntegrationDocument,
   ProbeDocument,
+  type ProbeFieldsFragment,
   RemediationRunsDocument,
   ServiceDocument,
 } from "../generated/graphql.js";
@@ -17,11 +18,13 @@ export async function agentId(client: Client, given: string): Promise<string> {
   return agent.id;
 }
 
-export async function probeId(client: Client, given: string): Promise<string> {
-  if (isId(given)) return given;
-  const { probe } = await client.request(ProbeDocument, { name: given });
+export const probeId = async (client: Client, given: string): Promise<string> =>
+  isId(given) ? given : (await probeOf(client, given)).id;
+
+export async function probeOf(client: Client, given: string): Promise<ProbeFieldsFragment> {
+  const { probe } = await client.request(ProbeDocument, isId(given) ? { id: given } : { name: given });
   if (!probe) throw notFound(`probe "${given}"`, "See `poppo-ops probes list`.");
-  return probe.id;
+  return probe;
 }
 
 export async function serviceId(client: Client, given: string): Promise<string> {

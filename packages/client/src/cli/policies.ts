@@ -1,17 +1,25 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { Client } from "../client.js";
 import { unwrap } from "../error.js";
-import { PolicyMode, RemediationPoliciesDocument, SetRemediationPolicyDocument } from "../generated/graphql.js";
+import {
+  DeleteRemediationPolicyDocument,
+  PolicyMode,
+  RemediationPoliciesDocument,
+  SetRemediationPolicyDocument,
+} from "../generated/graphql.js";
 import { action } from "./cli.js";
+import { notFound } from "./failure.js";
 import { probeId } from "./lookup.js";
 import { duration, one, wholeNumber } from "./option-values.js";
-import { listing } from "./paging.js";
+import { listing, MAX_PAGE, readPages } from "./paging.js";
 import { when } from "./words.js";
 
 export const policiesCommand = (): Command =>
   new Command("policies")
     .description("when a probe's remediation may run")
     .addCommand(listCommand())
-    .addCommand(setCommand());
+    .addCommand(setCommand())
+    .addCommand(deleteCommand());
 
 const listCommand = (): Command =>
   listing(new Command("list").description("the policy of every probe that has one"), {
@@ -68,6 +76,34 @@ const setCommand = (): Command =>
         out.say(`${policy!.probe.name}: ${mode}, cooldown ${cooldown}, at most ${maxAttempts} per ${window}.`);
       }),
     );
+
+const deleteCommand = (): Command =>
+  new Command("delete")
+    .description("every remediation of the probe needs approval again, within the default limits")
+    .argument("<probe>", "name or id")
+    .addHelpText("after", '\nExample:\n  poppo-ops policies delete "web container"')
+    .action(
+      action<[string]>(async ({ client, out }, _options, probe) => {
+        const input = { id: await policyId(client, probe) };
+        const { deletedId } = unwrap(
+          (await client.request(DeleteRemediationPolicyDocument, { input })).deleteRemediationPolicy,
+        );
+        if (out.json) return out.document({ deletedId });
+        out.say(`Deleted the policy of ${probe}: its remediations need approval again.`);
+      }),
+    );
+
+/** People know the probe; the API wants the policy. */
+async function policyId(client: Client, probe: string): Promise<string> {
+  const id = await probeId(client, probe);
+  const { nodes } = await readPages(
+    { first: MAX_PAGE, all: true },
+    async (page) => (await client.request(RemediationPoliciesDocument, page)).remediationPolicies,
+  );
+  const policy = nodes.find((policy) => policy.probe.id === id);
+  if (!policy) throw notFound(`policy of probe "${probe}"`, "See `poppo-ops policies list`.");
+  return policy.id;
+}
 
 function share(text: string): number {
   const percent = Number(/^(\d+(?:\.\d+)?)%?$/.exec(text)?.[1]);

@@ -16,6 +16,7 @@ import { readProbeFile } from "./probe-file.js";
 import { definitionTable, stateTable } from "./probe-view.js";
 import { historyCommand } from "./probes-history.js";
 import { runCommand } from "./probes-run.js";
+import { disableCommand, enableCommand, updateCommand } from "./probes-update.js";
 
 export const probesCommand = (): Command =>
   new Command("probes")
@@ -24,6 +25,9 @@ export const probesCommand = (): Command =>
     .addCommand(runCommand())
     .addCommand(historyCommand())
     .addCommand(createCommand())
+    .addCommand(updateCommand())
+    .addCommand(enableCommand())
+    .addCommand(disableCommand())
     .addCommand(deleteCommand());
 
 interface ListOptions {
