@@ -62,12 +62,12 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
   story.tell("the world is up");
   const verifier = new Verifier(world, life, story, checksOf(watch));
 
+  const end = performance.now() + forMs;
   if (everyPoint) {
     const unreached = await visitEveryPoint(world, story, signal);
     await verifier.verify(unreached.map((name) => `crash points: nobody reached "${name}"`));
   }
   const faults = random.branch("faults");
-  const end = performance.now() + forMs;
   while (performance.now() < end && !signal?.aborted && verifier.violations.length === 0) {
     await breakThings({
       world,

@@ -1,9 +1,5 @@
-import { execFile } from "node:child_process";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
 
 /**
  * Starts the service. $1: where it keeps its files, $2: the process it must not outlive. Who acts holds a lock that the
@@ -51,6 +47,7 @@ export async function makeWorker(folder: string, name: string): Promise<Worker> 
   const script = join(folder, "worker.sh");
   await writeFile(script, SCRIPT);
   await writeFile(`${path}.acts`, "");
+  await writeFile(`${path}.lock`, "");
   const takes = (seconds: number) => writeFile(`${path}.takes`, String(seconds));
   await takes(QUICK_S);
   const kill = async () => {
@@ -66,11 +63,11 @@ export async function makeWorker(folder: string, name: string): Promise<Worker> 
       return { step, commandId } as Acted;
     });
   };
-  const isLocked = () =>
-    run("flock", ["-n", `${path}.lock`, "true"]).then(
-      () => false,
-      () => true,
-    );
+  // Asked of the kernel: who tried the lock would hold it for a moment, and an act that began then would see another one.
+  const isLocked = async () => {
+    const { ino } = await stat(`${path}.lock`);
+    return (await readFile("/proc/locks", "utf8")).includes(`:${ino} `);
+  };
   return {
     pidFile: `${path}.pid`,
     command: ["/bin/sh", script, path, String(process.pid)],

@@ -46,19 +46,21 @@ export const hostFaults: Record<string, Fault> = {
 /** Nobody hears of the host, and it hears of nobody, while it acts: its lease ends, and the server gives the run up. */
 async function isolate({ isolations }: World, { name, worker, link }: Host): Promise<void> {
   if (isolations.some(({ host, isOver }) => host === name && !isOver)) return;
+  const isolation: Isolation = { host: name, link, commandId: "", isOver: false, wentOn: false };
+  isolations.push(isolation);
   await worker.hold();
   const earlier = await worker.acting();
   await worker.kill();
   const commandId = await begun(worker, earlier);
   if (commandId) {
-    const isolation: Isolation = { host: name, link, commandId, isOver: false, wentOn: false };
-    isolations.push(isolation);
+    isolation.commandId = commandId;
     link.halfOpen();
     await sleep(ISOLATED_MS);
     isolation.wentOn = (await worker.acting()) === commandId;
-    isolation.isOver = true;
-    link.heal();
-  }
+  } else isolations.splice(isolations.indexOf(isolation), 1);
+  isolation.isOver = true;
+  // Also when it was not begun: what another fault did to the link, and might not mend meanwhile, ends here.
+  link.heal();
   await worker.release();
 }
 
