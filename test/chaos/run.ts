@@ -21,7 +21,7 @@ import { buildWorld, type World, type WorldOptions } from "./world.js";
 
 export interface ChaosOptions {
   seed: number;
-  /** How long things are broken. */
+  /** How long things are broken, and the points visited: at least 20 s at random. */
   forMs: number;
   /** How often everything is mended, waited for and verified. */
   verifyEveryMs?: number;
@@ -46,6 +46,8 @@ export interface Report {
   violations: string[];
 }
 
+/** However long it took to visit the points. */
+const AT_RANDOM_MS = 20_000;
 /** From here on a run has time for faults that take minutes. */
 const LONG_MS = 10 * 60_000;
 
@@ -62,12 +64,13 @@ export async function runChaos({ write, ...options }: ChaosOptions): Promise<Rep
   story.tell("the world is up");
   const verifier = new Verifier(world, life, story, checksOf(watch));
 
-  const end = performance.now() + forMs;
+  const began = performance.now();
   if (everyPoint) {
     const unreached = await visitEveryPoint(world, story, signal);
     await verifier.verify(unreached.map((name) => `crash points: nobody reached "${name}"`));
   }
   const faults = random.branch("faults");
+  const end = Math.max(began + forMs, performance.now() + AT_RANDOM_MS);
   while (performance.now() < end && !signal?.aborted && verifier.violations.length === 0) {
     await breakThings({
       world,
