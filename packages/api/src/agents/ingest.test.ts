@@ -253,18 +253,6 @@ test("merged incidents resolve when the last of their causes is gone", async () 
   expect(await incidents(on)).toMatchObject([{ status: "RESOLVED" }, { status: "MERGED" }]);
 });
 
-test("gaps without a result are sent away as well", async () => {
-  await using on = await testServer();
-  await using spool = await reporting(on);
-  const { report, release } = await stalled(on, spool);
-  const gaps = Array.from({ length: 1000 }, (_, i) => ({ from: i + 1, to: i + 1, reason: "AGE" as const }));
-  const outcomes = Promise.allSettled(Array.from({ length: 700 }, () => report(0, [], gaps)));
-  await expect(report(0, [], gaps)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS" });
-  await release();
-  expect((await outcomes)[0]).toMatchObject({ value: { ackedSeq: 1000 } });
-  expect(await sql(on, "SELECT count(*)::int FROM spool_gaps")).toEqual([{ count: 1000 }]);
-});
-
 test("a probe that is deleted while it fails takes its incident with it, and its late results are let go", async () => {
   await using on = await testServer();
   await using spool = await reporting(on);
